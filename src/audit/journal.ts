@@ -1,0 +1,138 @@
+import type { CredentialType, Status } from "../changes/credential.ts";
+
+/** One immutable event, ready to be stored: `body` is hashed and kept byte by byte and never serialised again. */
+export interface AuditRecord {
+  /** UUIDv7 (`metadata.uid`): the key by which a repeated write is recognised. */
+  readonly uid: string;
+  /** Joins decision, intent, outcome and reconciliation (`metadata.correlation_uid`): the change's id. */
+  readonly correlation: string;
+  /** An OCSF 1.8 API Activity event as JSON, at most 65,535 bytes of UTF-8. */
+  readonly body: string;
+}
+
+/** Where a record stands in the log. */
+export interface Receipt {
+  readonly index: number;
+  /** RFC 6962 leaf hash of the stored bytes, 64 hex digits. */
+  readonly leafHash: string;
+}
+
+/** A record as it was read back from the log. */
+export interface StoredRecord extends Receipt {
+  readonly body: string;
+}
+
+/** What the store keeps of a change beside its records, to lock, to search and to reconcile by. */
+export interface ChangeRow {
+  readonly id: string;
+  /** `principalKey()` of the principal who asked. */
+  readonly principal: string;
+  readonly account: string;
+  readonly type: CredentialType;
+  readonly credentialId: string;
+  readonly userName: string;
+  readonly status: Status;
+  /** Epoch milliseconds. */
+  readonly requestedAt: number;
+  /** Epoch milliseconds after which nothing of this change is sent any more. */
+  readonly deadline: number;
+}
+
+/** An Idempotency-Key, bound to its principal in the intent's own transaction. */
+export interface IdempotencyClaim {
+  readonly key: string;
+  /** SHA-256 of what the caller asked for, hex. */
+  readonly bodyHash: string;
+  /** Epoch milliseconds until which the key is remembered. */
+  readonly expiresAt: number;
+}
+
+export interface Intent {
+  readonly record: AuditRecord;
+  readonly change: ChangeRow;
+  readonly idempotency?: IdempotencyClaim;
+  /** Recorded over an overdue change of the same credential when this one, being `Inactive`, takes its place. */
+  supersede(id: string): AuditRecord;
+  /** Recorded when the intent turns out to be durable after its caller was told that the log could not take it. */
+  notSent(): Conclusion;
+}
+
+/** How `begin` came out. Only `started` allows a request to IAM. */
+export type Begun =
+  | { readonly kind: "started"; readonly receipt: Receipt; readonly superseded?: string }
+  | { readonly kind: "replay"; readonly id: string }
+  | { readonly kind: "in-flight"; readonly id: string; readonly deadline: number }
+  | { readonly kind: "conflict"; readonly id: string };
+
+/** An outcome, or what a read-back found. */
+export interface Conclusion {
+  readonly record: AuditRecord;
+  readonly step: "outcome" | "reconciled";
+  /** `applied`, `failed`, `unknown` for an outcome; kept for search. */
+  readonly outcome?: "applied" | "failed" | "unknown";
+  /** Whether the credential is free for the next change. An unknown outcome keeps it until it is reconciled. */
+  readonly release: boolean;
+  /** Epoch milliseconds. */
+  readonly at: number;
+}
+
+export interface Denial {
+  readonly record: AuditRecord;
+  readonly change: Omit<ChangeRow, "deadline">;
+}
+
+/** An API key as it is stored: of the secret only its SHA-256. */
+export interface StoredApiKey {
+  readonly id: string;
+  /** SHA-256 of the secret, hex. */
+  readonly secretHash: string;
+  /** `principalKey()`, by which two live keys are counted. */
+  readonly principal: string;
+  /** The principal as JSON. */
+  readonly principalJson: string;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  readonly revokedAt: number | null;
+}
+
+/** An intent whose deadline has passed without a known end. */
+export interface OverdueChange extends ChangeRow {
+  /** The records so far: the intent, perhaps an unknown outcome. */
+  readonly records: readonly StoredRecord[];
+}
+
+/**
+ * The audit log together with what must never disagree with it: locks, idempotency and API keys. Each call is one
+ * durable transaction; it resolves only when what it wrote is on disk.
+ *
+ * @throws LockkeeperError `audit-unavailable` when the log cannot take it within its deadline or its queue is full.
+ *   Nothing is to be sent to IAM then.
+ */
+export interface Journal {
+  begin(intent: Intent): Promise<Begun>;
+  /** Appends an outcome or a reconciliation, once: if the change already has that step, the stored one's receipt is returned. */
+  finish(id: string, conclusion: Conclusion): Promise<Receipt>;
+  deny(denial: Denial): Promise<Receipt>;
+  /** Anything else that is worth a record: reads, what-ifs, start and stop. */
+  note(record: AuditRecord): Promise<Receipt>;
+  /** Stores a key and its record; `too-many` when the principal already has two live ones at `now`. */
+  addApiKey(key: StoredApiKey, record: AuditRecord, now: number): Promise<"added" | "too-many">;
+  /** Revokes a key and records it; false when there is no such live key. */
+  revokeApiKey(id: string, at: number, record: AuditRecord): Promise<boolean>;
+
+  /** The change already bound to this principal's key, if any. */
+  claimed(
+    principal: string,
+    key: string,
+    now: number,
+  ): Promise<{ readonly id: string; readonly bodyHash: string } | undefined>;
+  /** A change's records in order, intent or denial first; empty when there is no such change. */
+  recordsOf(changeId: string): Promise<readonly StoredRecord[]>;
+  /** Changes that hold their credential though their deadline passed before `before`, oldest first, at most 100. */
+  overdue(before: number): Promise<readonly OverdueChange[]>;
+  apiKeys(): Promise<readonly StoredApiKey[]>;
+  /** Whether the log takes records now, as far as is known without asking the disk. */
+  healthy(): boolean;
+  /** Writes what is queued, closes the store, gives up its lock. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,60 @@
+import type { Credential, CredentialType, ObservedStatus, Status } from "./credential.ts";
+
+/**
+ * IAM's answer to one attempt at an update, in Lockkeeper's words. `iam/client.ts` makes them out of what the AWS SDK
+ * returns or throws; nobody else looks at SDK errors.
+ */
+export type UpdateAnswer =
+  /** IAM confirmed it, with a request id. */
+  | { readonly kind: "applied"; readonly awsRequestId: string; readonly httpStatus: number }
+  /** IAM answered no, which proves that it did nothing. `retryable`: it was throttling. */
+  | {
+      readonly kind: "refused";
+      /** IAM's error code, such as `NoSuchEntity`. */
+      readonly code: string;
+      readonly message: string;
+      readonly httpStatus: number;
+      readonly awsRequestId?: string;
+      readonly retryable: boolean;
+    }
+  /** The request provably never reached IAM (no connection came about). Always worth another try. */
+  | { readonly kind: "not-sent"; readonly code: string; readonly message: string }
+  /** Timeout, reset, 5xx, a success without a request id, anything else: IAM may or may not have done it. */
+  | { readonly kind: "unknown"; readonly code: string; readonly message: string };
+
+/** One attempt's content. The id goes into the user agent, so that CloudTrail names the change. */
+export interface UpdateRequest {
+  readonly changeId: string;
+  readonly credential: Credential;
+  readonly status: Status;
+}
+
+export interface ListedCredential {
+  readonly type: CredentialType;
+  readonly id: string;
+  readonly userName: string;
+  readonly status: ObservedStatus;
+  /** Epoch milliseconds; null when IAM told none. */
+  readonly createdAt: number | null;
+  /** Of a service-specific credential: `codecommit.amazonaws.com`, `bedrock.amazonaws.com`, … */
+  readonly service?: string;
+}
+
+export interface AccessKeyOwner {
+  readonly userName: string;
+  readonly lastUsed: { readonly at: number; readonly service: string; readonly region: string } | null;
+}
+
+/**
+ * What changes and look-ups need of IAM. `update` never throws: every way in which it can end is an answer. The reads
+ * throw LockkeeperError `iam-entity-not-found`, `iam-refused` (with `details.awsCode`) or `iam-unavailable`.
+ */
+export interface Iam {
+  /** Exactly one attempt, given up `timeoutMs` after the call. */
+  update(request: UpdateRequest, timeoutMs: number): Promise<UpdateAnswer>;
+  /** The credential's status in IAM's eventually consistent list, all pages looked through; null when it is not in there. */
+  statusOf(credential: Credential, timeoutMs: number): Promise<ObservedStatus | null>;
+  /** All of a user's credentials of one type. */
+  list(type: CredentialType, userName: string, timeoutMs: number): Promise<readonly ListedCredential[]>;
+  ownerOf(accessKeyId: string, timeoutMs: number): Promise<AccessKeyOwner>;
+}

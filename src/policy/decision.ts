@@ -1,0 +1,28 @@
+/** Why a decision came out as it did: a stable code for programs and a sentence for people. */
+export interface Reason {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** What the PDP made of one input, before it is given an id. */
+export interface Ruling {
+  readonly allow: boolean;
+  readonly reasons: readonly Reason[];
+  /** None is defined yet: a ruling with any of them denies. */
+  readonly obligations: readonly unknown[];
+  /** The bundle's revision; `none` when no bundle could be asked. */
+  readonly revision: string;
+  /** `lockkeeper/decision`. */
+  readonly entrypoint: string;
+  /** SHA-256 of the WASM that decided, hex. */
+  readonly wasmDigest: string;
+}
+
+/** A ruling about one request of one principal. */
+export interface Decision extends Ruling {
+  /** UUIDv7. */
+  readonly id: string;
+}
+
+/** Reads are actions of Lockkeeper's own; updates carry AWS's name. */
+export type ReadAction = "lockkeeper:ReadStatusChange" | "lockkeeper:ListCredentials" | "lockkeeper:FindAccessKeyOwner";

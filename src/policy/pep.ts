@@ -1,0 +1,134 @@
+import { v7 as uuidv7 } from "uuid";
+import { denialRecord, readDenialRecord, whatIfRecord } from "../audit/record.ts";
+import type { Journal, Receipt } from "../audit/journal.ts";
+import { principalKey } from "../authn/principal.ts";
+import type { Change } from "../changes/change.ts";
+import { sameUserName } from "../changes/credential.ts";
+import type { Clock } from "../clock.ts";
+import type { Decision, Ruling } from "./decision.ts";
+import { changeInput, type PolicyInput, type PolicyTime, type ReadRequest, readInput } from "./input.ts";
+
+/** What the PEP needs of the PDP: an answer to every input. It never throws; whatever goes wrong in there denies. */
+export interface Pdp {
+  decide(input: PolicyInput): Ruling;
+}
+
+export interface PepOptions {
+  readonly pdp: Pdp;
+  readonly journal: Pick<Journal, "deny" | "note">;
+  readonly clock: Clock;
+  readonly time: (epochMs: number) => PolicyTime;
+  /** The IAM user whose credentials the gateway itself uses, if it is a user: nobody changes those. */
+  readonly ownUserName: string | undefined;
+  /** Milliseconds for which an allow is good, and by which the change must have been sent. */
+  readonly validForMs: number;
+  /** Told of every decision about a change, for the log on the screen and for metrics. */
+  readonly onDecision?: (change: Change, decision: Decision) => void;
+}
+
+/**
+ * A change that policy has allowed. Only {@link authorizeChange} can make one: the class is not exported, and its
+ * private field keeps anything that merely looks like it from passing the compiler.
+ */
+class AllowedChange {
+  #unused = true;
+  readonly change: Change;
+  readonly decision: Decision;
+  readonly input: PolicyInput;
+  /** Epoch milliseconds after which it must not be sent. */
+  readonly notAfter: number;
+
+  constructor(change: Change, decision: Decision, input: PolicyInput, notAfter: number) {
+    this.change = change;
+    this.decision = decision;
+    this.input = input;
+    this.notAfter = notAfter;
+    Object.freeze(this);
+  }
+
+  /** Uses it up. Throws when that has happened before: one decision, one change. */
+  take(): void {
+    if (!this.#unused) throw new Error("an authorized change was used twice");
+    this.#unused = false;
+  }
+}
+
+export type AuthorizedChange = AllowedChange;
+
+export type ChangeAuthorization =
+  | { readonly allowed: true; readonly change: AuthorizedChange }
+  | { readonly allowed: false; readonly decision: Decision; readonly receipt: Receipt };
+
+export type ReadAuthorization =
+  | { readonly allowed: true; readonly decision: Decision }
+  | { readonly allowed: false; readonly decision: Decision; readonly receipt: Receipt };
+
+/**
+ * Asks policy whether this principal may make this change now. A denial is durable when this returns.
+ * @throws LockkeeperError `audit-unavailable` when a denial cannot be recorded
+ */
+export async function authorizeChange(pep: PepOptions, change: Change): Promise<ChangeAuthorization> {
+  const input = changeInput(change, pep.time);
+  const decision = decide(pep, input);
+  pep.onDecision?.(change, decision);
+  if (decision.allow) {
+    return { allowed: true, change: new AllowedChange(change, decision, input, pep.clock.now() + pep.validForMs) };
+  }
+  const { type, id, userName, account } = change.credential;
+  const receipt = await pep.journal.deny({
+    record: denialRecord(change, decision, input),
+    change: {
+      id: change.id,
+      principal: principalKey(change.principal),
+      account,
+      type,
+      credentialId: id,
+      userName,
+      status: change.status,
+      requestedAt: change.context.receivedAt,
+    },
+  });
+  return { allowed: false, decision, receipt };
+}
+
+/**
+ * Asks policy whether this principal may look at something. A denial is durable when this returns.
+ * @throws LockkeeperError `audit-unavailable` when a denial cannot be recorded
+ */
+export async function authorizeRead(pep: PepOptions, read: ReadRequest): Promise<ReadAuthorization> {
+  const input = readInput(read, pep.time);
+  const decision = decide(pep, input);
+  if (decision.allow) return { allowed: true, decision };
+  const receipt = await pep.journal.note(readDenialRecord(read, decision, input));
+  return { allowed: false, decision, receipt };
+}
+
+/**
+ * What policy would say of this change. Changes nothing; that it was asked is a record.
+ * @throws LockkeeperError `audit-unavailable`
+ */
+export async function explainChange(pep: PepOptions, change: Change): Promise<Decision> {
+  const input = changeInput(change, pep.time);
+  const decision = decide(pep, input);
+  await pep.journal.note(whatIfRecord(change, decision, input));
+  return decision;
+}
+
+function decide(pep: PepOptions, input: PolicyInput): Decision {
+  const ruling = pep.pdp.decide(input);
+  return Object.freeze({ id: uuidv7(), ...(touchesOwnUser(pep, input) ? ownUserDenial(ruling) : ruling) });
+}
+
+/** Guarded here and not only in policy: no bundle, however it came in, can open the gateway's own user. */
+function touchesOwnUser({ ownUserName }: PepOptions, { action, credential }: PolicyInput): boolean {
+  if (ownUserName === undefined || !action.startsWith("iam:Update")) return false;
+  return credential?.userName === undefined || sameUserName(credential.userName, ownUserName);
+}
+
+function ownUserDenial(ruling: Ruling): Ruling {
+  const reason = {
+    code: "gateway-own-user",
+    message: "Nobody changes the credentials of the IAM user that Lockkeeper itself works as.",
+  };
+  return { ...ruling, allow: false, reasons: [reason, ...(ruling.allow ? [] : ruling.reasons.filter((r) => r.code !== reason.code))] };
+}
