@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
-import { denialRecord, readDenialRecord, whatIfRecord } from "../audit/record.ts";
 import type { Journal, Receipt } from "../audit/journal.ts";
+import { denialRecord, readDenialRecord, whatIfRecord } from "../audit/record.ts";
 import { principalKey } from "../authn/principal.ts";
 import type { Change } from "../changes/change.ts";
 import { sameUserName } from "../changes/credential.ts";
@@ -130,5 +130,9 @@ function ownUserDenial(ruling: Ruling): Ruling {
     code: "gateway-own-user",
     message: "Nobody changes the credentials of the IAM user that Lockkeeper itself works as.",
   };
-  return { ...ruling, allow: false, reasons: [reason, ...(ruling.allow ? [] : ruling.reasons.filter((r) => r.code !== reason.code))] };
+  return {
+    ...ruling,
+    allow: false,
+    reasons: [reason, ...(ruling.allow ? [] : ruling.reasons.filter((r) => r.code !== reason.code))],
+  };
 }
