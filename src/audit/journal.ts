@@ -51,15 +51,17 @@ export interface Intent {
   readonly record: AuditRecord;
   readonly change: ChangeRow;
   readonly idempotency?: IdempotencyClaim;
-  /** Recorded over an overdue change of the same credential when this one, being `Inactive`, takes its place. */
-  supersede(id: string): AuditRecord;
+  /** Epoch milliseconds; what counts as overdue is judged by it. */
+  readonly now: number;
+  /** The overdue change whose place this one takes, being `Inactive`, and the record that says so. */
+  readonly supersedes?: { readonly id: string; readonly record: AuditRecord };
   /** Recorded when the intent turns out to be durable after its caller was told that the log could not take it. */
   notSent(): Conclusion;
 }
 
 /** How `begin` came out. Only `started` allows a request to IAM. */
 export type Begun =
-  | { readonly kind: "started"; readonly receipt: Receipt; readonly superseded?: string }
+  | { readonly kind: "started"; readonly receipt: Receipt }
   | { readonly kind: "replay"; readonly id: string }
   | { readonly kind: "in-flight"; readonly id: string; readonly deadline: number }
   | { readonly kind: "conflict"; readonly id: string };

@@ -1,13 +1,22 @@
-import type { IdempotencyClaim, Journal } from "../audit/journal.ts";
+import type { Begun, IdempotencyClaim, Journal, Receipt } from "../audit/journal.ts";
+import { intentRecord, outcomeRecord, reconciledRecord } from "../audit/record.ts";
+import { principalKey } from "../authn/principal.ts";
 import type { Clock } from "../clock.ts";
+import { LockkeeperError } from "../errors.ts";
 import type { AuthorizedChange } from "../policy/pep.ts";
+import type { ObservedStatus } from "./credential.ts";
 import type { Iam } from "./iam-answers.ts";
-import type { StatusChange } from "./status-change.ts";
+import type { Outcome } from "./outcome.ts";
+import { readBackUntil } from "./read-back.ts";
+import { sendUpdate } from "./send.ts";
+import { type StatusChange, statusChangeOf } from "./status-change.ts";
 
 export interface ApplyOptions {
   readonly iam: Pick<Iam, "update" | "statusOf">;
-  readonly journal: Pick<Journal, "begin" | "finish">;
+  readonly journal: Pick<Journal, "begin" | "finish" | "recordsOf">;
   readonly clock: Clock;
+  /** Milliseconds that the look at the previous status may take; the change goes ahead without it. */
+  readonly readDeadlineMs: number;
 }
 
 /** Either what became of the change, or the id of the earlier change that the Idempotency-Key belongs to. */
@@ -15,8 +24,150 @@ export type Applied =
   | { readonly kind: "settled"; readonly state: StatusChange }
   | { readonly kind: "replay"; readonly id: string };
 
-export declare function applyChange(
+/**
+ * Makes an allowed change: intent durable and credential locked → previous status read → IAM → outcome durable.
+ * Nothing is sent unless the intent is on disk; everything is sent that policy allowed.
+ * @throws LockkeeperError `audit-unavailable` (nothing was sent), `change-in-flight`, `idempotency-key-reused`,
+ *   `outcome-unrecorded` (IAM was asked, and what it answered could not be written down)
+ */
+export async function applyChange(
   options: ApplyOptions,
   authorized: AuthorizedChange,
   idempotency?: IdempotencyClaim,
-): Promise<Applied>;
+): Promise<Applied> {
+  authorized.take();
+  const begun = await begin(options, authorized, idempotency);
+  if (begun.kind === "replay") return begun;
+
+  const previousStatus = await observe(options, authorized);
+  const outcome = await sendUpdate(options, authorized);
+  const settledAt = options.clock.now();
+  const receipt = await recordOutcome(options, authorized, outcome, previousStatus, settledAt);
+
+  const { change, decision, notAfter: deadline } = authorized;
+  const state: StatusChange = { change, decision, previousStatus, outcome, settledAt, deadline, receipt };
+  return { kind: "settled", state: outcome.name === "unknown" ? await readBack(options, state) : state };
+}
+
+async function begin(
+  { journal, clock }: ApplyOptions,
+  { change, decision, input, notAfter }: AuthorizedChange,
+  idempotency: IdempotencyClaim | undefined,
+): Promise<Extract<Begun, { kind: "started" | "replay" }>> {
+  const { type, id: credentialId, userName, account } = change.credential;
+  const now = clock.now();
+  const intent = {
+    record: intentRecord(change, decision, input, notAfter, now),
+    change: {
+      id: change.id,
+      principal: principalKey(change.principal),
+      account,
+      type,
+      credentialId,
+      userName,
+      status: change.status,
+      requestedAt: change.context.receivedAt,
+      deadline: notAfter,
+    },
+    now,
+    ...(idempotency && { idempotency }),
+    notSent: () => {
+      const at = clock.now();
+      const record = outcomeRecord(change, decision, logWasLate, null, at);
+      return { record, step: "outcome", outcome: "failed", release: true, at } as const;
+    },
+  };
+  let begun = await journal.begin(intent);
+  if (begun.kind === "in-flight" && begun.deadline < now && change.status === "Inactive") {
+    const older = statusChangeOf(await journal.recordsOf(begun.id))?.change;
+    if (older !== undefined) {
+      const superseded = { result: "superseded", observed: null, supersededBy: change.id } as const;
+      const supersedes = { id: begun.id, record: reconciledRecord(older, superseded, now) };
+      begun = await journal.begin({ ...intent, supersedes });
+    }
+  }
+  if (begun.kind === "in-flight") throw inFlight(begun, now);
+  if (begun.kind === "conflict") {
+    throw new LockkeeperError(
+      "idempotency-key-reused",
+      "This Idempotency-Key was used for another change. Send each change with a key of its own; repeat a key only with the same body.",
+      { changeId: begun.id },
+    );
+  }
+  return begun;
+}
+
+const logWasLate: Outcome = {
+  name: "failed",
+  how: "not-sent",
+  code: "AuditLogLate",
+  message: "The intent became durable only after its deadline; nothing was sent to IAM.",
+};
+
+/** An observation for the reply and the log. It never decides whether to send. */
+async function observe(
+  { iam, clock, readDeadlineMs }: ApplyOptions,
+  { change, notAfter }: AuthorizedChange,
+): Promise<ObservedStatus | null> {
+  // At most a quarter of what is left: the change matters more than what was there before.
+  const timeoutMs = Math.min(readDeadlineMs, (notAfter - clock.now()) / 4);
+  if (timeoutMs <= 0) return null;
+  try {
+    return await iam.statusOf(change.credential, timeoutMs);
+  } catch (error) {
+    if (error instanceof LockkeeperError) return null;
+    throw error;
+  }
+}
+
+async function recordOutcome(
+  { journal }: ApplyOptions,
+  { change, decision }: AuthorizedChange,
+  outcome: Outcome,
+  previousStatus: ObservedStatus | null,
+  at: number,
+): Promise<Receipt> {
+  try {
+    return await journal.finish(change.id, {
+      record: outcomeRecord(change, decision, outcome, previousStatus, at),
+      step: "outcome",
+      outcome: outcome.name,
+      release: outcome.name !== "unknown",
+      at,
+    });
+  } catch (cause) {
+    throw new LockkeeperError(
+      "outcome-unrecorded",
+      `IAM was asked, but what it answered could not be written to the audit log. Look at the change ${change.id} and at the credential itself before asking again.`,
+      { changeId: change.id },
+      { cause },
+    );
+  }
+}
+
+/** After an unknown outcome: looks until the deadline, and says in the log what was seen. */
+async function readBack(options: ApplyOptions, state: StatusChange): Promise<StatusChange> {
+  const seen = await readBackUntil(options, state.change, state.deadline ?? 0);
+  if (seen === undefined) return state;
+  const at = options.clock.now();
+  try {
+    const record = reconciledRecord(state.change, seen, at);
+    const receipt = await options.journal.finish(state.change.id, { record, step: "reconciled", release: true, at });
+    return { ...state, readBack: { ...seen, at }, receipt };
+  } catch (error) {
+    // What was seen is not in the log, so it is not claimed; the reconciliation looks again.
+    if (error instanceof LockkeeperError) return state;
+    throw error;
+  }
+}
+
+function inFlight({ id, deadline }: Extract<Begun, { kind: "in-flight" }>, now: number): LockkeeperError {
+  const overdue = deadline < now;
+  return new LockkeeperError(
+    "change-in-flight",
+    overdue
+      ? `The outcome of an earlier change of this credential (${id}) is not known yet; switching it on waits until that is settled. Switching it off is possible now.`
+      : `Another change of this credential (${id}) is in flight. Ask again when it has ended.`,
+    { changeId: id, retryAfter: overdue ? 10 : Math.max(1, Math.ceil((deadline - now) / 1000)) },
+  );
+}

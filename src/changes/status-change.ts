@@ -1,7 +1,7 @@
-import type { Receipt } from "../audit/journal.ts";
-import type { KeptDecision } from "../audit/record.ts";
-import type { Change } from "./change.ts";
-import type { ObservedStatus } from "./credential.ts";
+import type { Receipt, StoredRecord } from "../audit/journal.ts";
+import type { ChangeFacts, KeptDecision } from "../audit/record.ts";
+import type { Change, Channel } from "./change.ts";
+import type { ObservedStatus, UpdateAction } from "./credential.ts";
 import type { Outcome, ReadBack } from "./outcome.ts";
 
 /** A status change as it stands: what was asked, what was decided, and as much of the end as is known. */
@@ -19,4 +19,89 @@ export interface StatusChange {
   readonly deadline?: number;
   /** Of its newest record. */
   readonly receipt: Receipt;
+}
+
+/** Lockkeeper died between the intent and the outcome: what IAM did is not known. */
+const outcomeLost: Outcome = {
+  name: "unknown",
+  code: "OutcomeLost",
+  message: "Lockkeeper stopped before IAM's answer was recorded.",
+};
+
+/**
+ * Tells a change from its records in the audit log, which are the only place where it is kept.
+ * @param records of one change in order, the intent or the denial first
+ * @returns undefined when there are none
+ * @throws Error when they are not what Lockkeeper writes
+ */
+export function statusChangeOf(records: readonly StoredRecord[]): StatusChange | undefined {
+  const [first, ...rest] = records;
+  const last = records.at(-1);
+  if (first === undefined || last === undefined) return undefined;
+  const opening = parse(first);
+  const { decision, input, deadline } = opening.unmapped;
+  const { credential } = input ?? {};
+  if (decision === undefined || input?.change === undefined || !isWhole(credential)) {
+    throw new Error(`audit record ${first.index} does not open a change`);
+  }
+  const { epochMs: receivedAt } = input.context.time;
+  let state: StatusChange = {
+    change: {
+      id: opening.metadata.correlation_uid,
+      action: input.action as UpdateAction,
+      principal: input.principal,
+      credential,
+      status: input.change.status,
+      ...(input.change.reason !== undefined && { reason: input.change.reason }),
+      ...(input.change.ticket && { ticket: input.change.ticket }),
+      ...(input.onBehalfOf && { onBehalfOf: input.onBehalfOf }),
+      context: {
+        receivedAt,
+        sourceIp: input.context.sourceIp,
+        channel: input.context.channel as Channel,
+        requestId: input.context.requestId,
+      },
+    },
+    decision,
+    previousStatus: null,
+    ...(deadline === undefined ? { settledAt: opening.time } : { deadline }),
+    receipt: { index: last.index, leafHash: last.leafHash },
+  };
+  for (const record of rest) {
+    const { time, unmapped } = parse(record);
+    const { outcome, previousStatus, readBack } = unmapped;
+    if (outcome) state = { ...state, outcome, previousStatus: previousStatus ?? null, settledAt: time };
+    if (readBack) {
+      state = { ...state, outcome: state.outcome ?? outcomeLost, readBack: { ...readBack, at: time }, settledAt: time };
+    }
+  }
+  return state;
+}
+
+interface Parsed {
+  readonly time: number;
+  readonly metadata: { readonly correlation_uid: string };
+  readonly unmapped: ChangeFacts;
+}
+
+/** The body is Lockkeeper's own writing, hashed into the log; only its outline is looked at again. */
+function parse(record: StoredRecord): Parsed {
+  const body: unknown = JSON.parse(record.body);
+  if (
+    !isObject(body) ||
+    !isObject(body["unmapped"]) ||
+    !isObject(body["metadata"]) ||
+    typeof body["time"] !== "number"
+  ) {
+    throw new Error(`audit record ${record.index} is not a record of a change`);
+  }
+  return body as unknown as Parsed;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function isWhole(credential: object | undefined): credential is Change["credential"] {
+  return credential !== undefined && ["type", "id", "userName", "account"].every((name) => name in credential);
 }

@@ -1,0 +1,161 @@
+import { LockkeeperError } from "../errors.ts";
+import type { Operation, OperationOutcome, OperationResults, Store } from "./operation.ts";
+
+export interface GroupCommitOptions {
+  /** Milliseconds within which an operation must be durable; after that its caller is told that it is not. */
+  readonly deadlineMs: number;
+  /** Operations that may wait. Half of the places are kept for intents; outcomes are always taken. */
+  readonly maxQueue: number;
+}
+
+interface Waiting {
+  readonly operation: Operation;
+  readonly settle: (outcome: OperationOutcome) => void;
+  /** Called instead when the caller had been told that the log could not take it, and then it could. */
+  readonly whenLate: ((outcome: OperationOutcome) => void) | undefined;
+  timer: NodeJS.Timeout | undefined;
+  expired: boolean;
+}
+
+/** How long an outcome that could not be written, and an unhealthy store, wait for the next try. */
+const RETRY_MS = 500;
+/** A batch's bound, so that one transaction never takes long. */
+const MAX_BATCH = 512;
+
+/**
+ * Lets concurrent callers share one commit: while the store writes one batch, the next one gathers. Bounded in length
+ * and time, and never the reason that somebody waits for ever: a hung disk turns into `audit-unavailable`.
+ */
+export class GroupCommit {
+  readonly #store: Pick<Store, "commit">;
+  readonly #options: GroupCommitOptions;
+  #queue: Waiting[] = [];
+  #committing = false;
+  #healthy = true;
+  #closed = false;
+  #retry: NodeJS.Timeout | undefined;
+  #idle: (() => void) | undefined;
+
+  constructor(store: Pick<Store, "commit">, options: GroupCommitOptions) {
+    this.#store = store;
+    this.#options = options;
+  }
+
+  /** Whether the last batch was written in time. */
+  get healthy(): boolean {
+    return this.#healthy && !this.#closed;
+  }
+
+  /**
+   * Resolves when the operation is durable.
+   * @param whenLate told of an operation that became durable although its caller got an error
+   * @throws LockkeeperError `audit-unavailable`
+   */
+  async write<K extends Operation["kind"]>(
+    operation: Extract<Operation, { kind: K }>,
+    whenLate?: (result: OperationResults[K]) => void,
+  ): Promise<OperationResults[K]> {
+    if (this.#closed) throw unavailable("it is closed");
+    if (this.#isFullFor(operation)) throw unavailable("too many records are waiting");
+    const outcome = await new Promise<OperationOutcome>((settle) => {
+      const waiting: Waiting = {
+        operation,
+        settle,
+        whenLate: whenLate && ((late) => late.ok && whenLate(late.result as OperationResults[K])),
+        timer: undefined,
+        expired: false,
+      };
+      waiting.timer = setTimeout(() => this.#expire(waiting), this.#options.deadlineMs);
+      this.#queue.push(waiting);
+      this.#pump();
+    });
+    if (!outcome.ok) throw unavailable(outcome.message);
+    return outcome.result as OperationResults[K];
+  }
+
+  /** Writes what waits and takes nothing more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    if (this.#committing || this.#queue.length > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+        this.#pump();
+      });
+    }
+  }
+
+  #isFullFor(operation: Operation): boolean {
+    const waiting = this.#queue.length;
+    if (operation.kind === "finish") return false;
+    return waiting >= (operation.kind === "begin" ? this.#options.maxQueue : this.#options.maxQueue / 2);
+  }
+
+  #expire(waiting: Waiting): void {
+    waiting.expired = true;
+    this.#healthy = false;
+    this.#retryLater();
+    waiting.settle({ ok: false, message: `it was not durable within ${this.#options.deadlineMs} ms` });
+    // What has not left for the store yet need not go there. An outcome is worth keeping whoever still listens.
+    if (waiting.operation.kind !== "finish") {
+      const at = this.#queue.indexOf(waiting);
+      if (at >= 0) this.#queue.splice(at, 1);
+    }
+  }
+
+  #pump(): void {
+    if (this.#committing || this.#queue.length === 0) return;
+    this.#committing = true;
+    // A turn of the event loop lets requests that arrived together share the commit.
+    setImmediate(() => void this.#commit());
+  }
+
+  async #commit(): Promise<void> {
+    const batch = this.#queue.splice(0, MAX_BATCH);
+    let outcomes: readonly OperationOutcome[];
+    try {
+      outcomes = await this.#store.commit(batch.map((waiting) => waiting.operation));
+    } catch (error) {
+      const message = error instanceof Error ? error.message : "the store failed";
+      outcomes = batch.map(() => ({ ok: false, message }));
+    }
+    this.#healthy = outcomes.every((outcome) => outcome.ok);
+    const again: Waiting[] = [];
+    for (const [index, waiting] of batch.entries()) {
+      const outcome = outcomes[index] ?? { ok: false, message: "the store gave no answer" };
+      clearTimeout(waiting.timer);
+      if (!waiting.expired) waiting.settle(outcome);
+      else if (outcome.ok) waiting.whenLate?.(outcome);
+      if (!outcome.ok && waiting.operation.kind === "finish" && !this.#closed)
+        again.push({ ...waiting, expired: true });
+    }
+    this.#queue.unshift(...again);
+    this.#committing = false;
+    if (!this.#healthy) this.#retryLater();
+    if (again.length === 0 || this.#queue.length > again.length) this.#pump();
+    if (this.#idle !== undefined && !this.#committing) this.#idle();
+  }
+
+  /** Until a batch goes through again: an empty one asks, and outcomes that could not be written are tried once more. */
+  #retryLater(): void {
+    if (this.#retry !== undefined || this.#closed) return;
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      if (this.#healthy || this.#committing) {
+        if (!this.#healthy) this.#retryLater();
+        return;
+      }
+      this.#committing = true;
+      void this.#commit();
+    }, RETRY_MS);
+    this.#retry.unref();
+  }
+}
+
+function unavailable(why: string): LockkeeperError {
+  return new LockkeeperError(
+    "audit-unavailable",
+    `The audit log cannot take a record now (${why}), so nothing was sent to IAM. Try again; if it lasts, look at the disk of Lockkeeper's data folder.`,
+    { retryAfter: 1 },
+  );
+}

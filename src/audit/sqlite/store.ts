@@ -1,0 +1,77 @@
+import { Worker } from "node:worker_threads";
+import { LockkeeperError } from "../../errors.ts";
+import type { Operation, OperationOutcome, Query, QueryResult, QueryResults, Store } from "../operation.ts";
+import type { WorkerOptions, WorkerReply, WorkerRequest } from "./worker.ts";
+
+type Unnumbered<T> = T extends { id: number } ? Omit<T, "id"> : never;
+
+/**
+ * The log in one SQLite file, owned by a thread of its own.
+ * @param file path of the database, `data/lockkeeper.db`
+ * @param exclusive true for a gateway: a second one on the same folder is refused
+ * @throws LockkeeperError `audit-unavailable`: locked by another gateway, not writable, written by a newer version
+ */
+export async function openSqliteStore(file: string, { exclusive }: { exclusive: boolean }): Promise<Store> {
+  const store = new SqliteStore({ file, exclusive });
+  await store.opened;
+  return store;
+}
+
+class SqliteStore implements Store {
+  readonly opened: Promise<void>;
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, { resolve: (reply: WorkerReply) => void; reject: (error: Error) => void }>();
+  #lastId = 0;
+  #dead: Error | undefined;
+
+  constructor(options: WorkerOptions) {
+    // Sources run as .ts, the built package as .js; TypeScript rewrites imports but not URLs.
+    const script = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
+    this.#worker = new Worker(new URL(script, import.meta.url), { workerData: options, env: {}, name: "audit" });
+    this.opened = new Promise((resolve, reject) => this.#waiting.set(0, { resolve: () => resolve(), reject }));
+    this.#worker.on("message", (reply: WorkerReply) => {
+      this.#waiting.get(reply.id)?.resolve(reply);
+      this.#waiting.delete(reply.id);
+    });
+    this.#worker.on("error", (error) => this.#die(error));
+    this.#worker.on("exit", () => this.#die(new Error("the audit thread has ended")));
+  }
+
+  async commit(batch: readonly Operation[]): Promise<readonly OperationOutcome[]> {
+    const reply = await this.#ask({ commit: batch });
+    if ("outcomes" in reply) return reply.outcomes;
+    throw new Error("error" in reply ? reply.error : "the audit thread gave no outcomes");
+  }
+
+  async query<K extends Query["kind"]>(query: Extract<Query, { kind: K }>): Promise<QueryResults[K]> {
+    const reply = await this.#ask({ query });
+    if ("error" in reply) throw new Error(reply.error);
+    return ("result" in reply ? reply.result : undefined) as QueryResult as QueryResults[K];
+  }
+
+  async close(): Promise<void> {
+    if (this.#dead !== undefined) return;
+    await this.#ask({ close: true });
+    await this.#worker.terminate();
+  }
+
+  #ask(request: Unnumbered<WorkerRequest>): Promise<WorkerReply> {
+    if (this.#dead !== undefined) return Promise.reject(this.#dead);
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, ...request });
+    });
+  }
+
+  /** A dead thread is not started again under a running service: its lock is gone, so the service must end. */
+  #die(error: Error): void {
+    // Class instances lose their class on the way between threads; the code survives.
+    this.#dead ??=
+      error instanceof LockkeeperError
+        ? error
+        : new LockkeeperError("audit-unavailable", error.message, {}, { cause: error });
+    for (const { reject } of this.#waiting.values()) reject(this.#dead);
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,38 @@
+import type { Clock } from "../clock.ts";
+import { LockkeeperError } from "../errors.ts";
+import type { Change } from "./change.ts";
+import type { Iam } from "./iam-answers.ts";
+import type { ReadBack } from "./outcome.ts";
+
+export interface ReadBackOptions {
+  readonly iam: Pick<Iam, "statusOf">;
+  readonly clock: Clock;
+}
+
+/** IAM's lists are eventually consistent: one look proves little, two that agree this far apart are believed. */
+const BETWEEN_LOOKS_MS = 200;
+
+/**
+ * Looks at the credential until it was twice in a row seen with the wanted status, or the deadline has come.
+ * @param deadline epoch milliseconds
+ * @returns undefined when the deadline came first: another status may still be about to change
+ */
+export async function readBackUntil(
+  { iam, clock }: ReadBackOptions,
+  change: Change,
+  deadline: number,
+): Promise<ReadBack | undefined> {
+  let agreeing = 0;
+  while (clock.now() + BETWEEN_LOOKS_MS < deadline) {
+    await clock.sleep(BETWEEN_LOOKS_MS);
+    try {
+      const observed = await iam.statusOf(change.credential, deadline - clock.now());
+      agreeing = observed === change.status ? agreeing + 1 : 0;
+      if (agreeing === 2) return { result: "as-wanted", observed };
+    } catch (error) {
+      if (!(error instanceof LockkeeperError)) throw error;
+      agreeing = 0;
+    }
+  }
+  return undefined;
+}
