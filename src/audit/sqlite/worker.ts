@@ -32,6 +32,7 @@ let operations = new Operations(db);
 
 parentPort?.on("message", (request: WorkerRequest) => {
   parentPort?.postMessage(reply(request));
+  if ("close" in request) parentPort?.close();
 });
 parentPort?.postMessage({ id: 0, result: undefined } satisfies WorkerReply);
 
@@ -42,7 +43,6 @@ function reply(request: WorkerRequest): WorkerReply {
     if ("query" in request) return { id, result: answer(database(), request.query) };
     db?.close();
     unlock?.();
-    parentPort?.close();
     return { id, result: undefined };
   } catch (error) {
     return { id, error: messageOf(error) };

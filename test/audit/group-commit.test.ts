@@ -1,0 +1,153 @@
+import { describe, expect, it } from "vitest";
+import { GroupCommit } from "../../src/audit/group-commit.ts";
+import type { Operation, OperationOutcome } from "../../src/audit/operation.ts";
+import { outcomeRecord } from "../../src/audit/record.ts";
+import { aChange, aDecision, aDenial, anIntent } from "../fixture/changes.ts";
+
+const now = 1_000_000;
+
+/** A store whose commits end when the test says so. */
+function heldStore() {
+  const batches: {
+    operations: readonly Operation[];
+    end: (outcomes?: OperationOutcome[]) => void;
+    fail: () => void;
+  }[] = [];
+  let notify = () => {};
+  return {
+    batches,
+    commit: (operations: readonly Operation[]) =>
+      new Promise<OperationOutcome[]>((resolve, reject) => {
+        const end = (
+          outcomes = operations.map((): OperationOutcome => ({ ok: true, result: { index: 0, leafHash: "" } })),
+        ) => resolve(outcomes);
+        batches.push({ operations, end, fail: () => reject(new Error("disk I/O error")) });
+        notify();
+      }),
+    /** Resolves when there have been that many commits. */
+    reached: async (count: number) => {
+      while (batches.length < count) await new Promise<void>((resolve) => (notify = resolve));
+    },
+  };
+}
+
+const denial = (): Operation & { kind: "deny" } => ({ kind: "deny", ...aDenial(aChange()) });
+const intent = (change = aChange()): Operation & { kind: "begin" } => {
+  const { notSent: _, ...rest } = anIntent(change, now);
+  return { kind: "begin", ...rest };
+};
+const outcome = (change = aChange()): Operation & { kind: "finish" } => ({
+  kind: "finish",
+  id: change.id,
+  conclusion: {
+    record: outcomeRecord(change, aDecision(true), { name: "applied", awsRequestId: "r", httpStatus: 200 }, null, now),
+    step: "outcome",
+    outcome: "applied",
+    release: true,
+    at: now,
+  },
+});
+
+describe("group commit", () => {
+  it("lets those who come while a commit is under way share the next one", async () => {
+    const store = heldStore();
+    const writes = new GroupCommit(store, { deadlineMs: 60_000, maxQueue: 100 });
+    const first = writes.write(denial());
+    await store.reached(1);
+    const others = [writes.write(denial()), writes.write(denial()), writes.write(denial())];
+    expect(store.batches).toHaveLength(1);
+    store.batches[0]?.end();
+    await first;
+    await store.reached(2);
+    expect(store.batches[1]?.operations).toHaveLength(3);
+    store.batches[1]?.end();
+    await Promise.all(others);
+  });
+
+  it("keeps half of its places for intents, and always takes outcomes", async () => {
+    const store = heldStore();
+    const writes = new GroupCommit(store, { deadlineMs: 60_000, maxQueue: 4 });
+    const taken = [writes.write(denial())];
+    await store.reached(1);
+    taken.push(writes.write(denial()), writes.write(denial()));
+    await expect(writes.write(denial())).rejects.toMatchObject({ code: "audit-unavailable" });
+    taken.push(writes.write(intent()) as never, writes.write(intent()) as never);
+    await expect(writes.write(intent())).rejects.toMatchObject({ code: "audit-unavailable" });
+    taken.push(writes.write(outcome()));
+    store.batches[0]?.end();
+    await store.reached(2);
+    expect(store.batches[1]?.operations.map(({ kind }) => kind)).toEqual(["deny", "deny", "begin", "begin", "finish"]);
+    store.batches[1]?.end();
+    await Promise.all(taken);
+  });
+
+  it("tells a caller at the deadline that a hung store has not taken the record, and says so of its health", async () => {
+    const store = heldStore();
+    const writes = new GroupCommit(store, { deadlineMs: 5, maxQueue: 4 });
+    expect(writes.healthy).toBe(true);
+    await expect(writes.write(denial())).rejects.toMatchObject({ code: "audit-unavailable" });
+    expect(writes.healthy).toBe(false);
+    store.batches[0]?.end();
+    await store.reached(1);
+  });
+
+  it("does not send to the store what expired in the queue", async () => {
+    const store = heldStore();
+    const writes = new GroupCommit(store, { deadlineMs: 5, maxQueue: 4 });
+    const results = await Promise.allSettled([
+      writes.write(denial()),
+      store.reached(1).then(() => writes.write(denial())),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    const next = denial();
+    const written = writes.write(next);
+    store.batches[0]?.end();
+    await store.reached(2);
+    expect(store.batches[1]?.operations).toEqual([next]);
+    store.batches[1]?.end();
+    await written;
+  });
+
+  it("reports an intent that became durable after its caller had given up", async () => {
+    const store = heldStore();
+    const writes = new GroupCommit(store, { deadlineMs: 5, maxQueue: 4 });
+    let late: unknown;
+    const reported = new Promise<void>((resolve) => {
+      void writes
+        .write<"begin">(intent(), (result) => {
+          late = result;
+          resolve();
+        })
+        .catch(() =>
+          store.batches[0]?.end([{ ok: true, result: { kind: "started", receipt: { index: 7, leafHash: "" } } }]),
+        );
+    });
+    await reported;
+    expect(late).toMatchObject({ kind: "started", receipt: { index: 7 } });
+  });
+
+  it("tries an outcome again until it is written, and is healthy when it is", async () => {
+    const store = heldStore();
+    const writes = new GroupCommit(store, { deadlineMs: 60_000, maxQueue: 4 });
+    const written = writes.write(outcome());
+    await store.reached(1);
+    store.batches[0]?.fail();
+    await expect(written).rejects.toMatchObject({ code: "audit-unavailable" });
+    expect(writes.healthy).toBe(false);
+    await store.reached(2);
+    expect(store.batches[1]?.operations.map(({ kind }) => kind)).toEqual(["finish"]);
+    store.batches[1]?.end();
+    await writes.close();
+  });
+
+  it("writes what waits before it closes", async () => {
+    const store = heldStore();
+    const writes = new GroupCommit(store, { deadlineMs: 60_000, maxQueue: 4 });
+    const written = writes.write(denial());
+    const closed = writes.close();
+    await store.reached(1);
+    store.batches[0]?.end();
+    await Promise.all([written, closed]);
+    await expect(writes.write(denial())).rejects.toMatchObject({ code: "audit-unavailable" });
+  });
+});
