@@ -1,0 +1,74 @@
+import { isLoopbackHost } from "../authn/ip-address.ts";
+import type { Fault } from "../errors.ts";
+import type { Settings } from "./schema.ts";
+
+/** A rule about what one setting says of another. Sections that are not well-formed are absent. */
+export type Rule = (sections: Partial<Settings>) => readonly Fault[];
+
+/** Bearer tokens must not cross a network in the clear: either Lockkeeper ends TLS, or proxies that it knows do. */
+export const guardedListener: Rule = (sections) => {
+  const { listen, trustedProxies } = sections;
+  // An absent `tls` is well-formed; one with faults of its own is not in here.
+  if (listen === undefined || trustedProxies === undefined || !Object.hasOwn(sections, "tls")) return [];
+  if (isLoopbackHost(listen.host) || sections.tls !== undefined || trustedProxies.length > 0) return [];
+  return [
+    {
+      at: "listen.host",
+      message:
+        "This address can be reached from other machines: set tls.certFile and tls.keyFile, or trustedProxies if a proxy ends TLS, or listen on 127.0.0.1.",
+    },
+  ];
+};
+
+/** The sandbox's tokens are known to everybody who can read. */
+export const loopbackListener: Rule = ({ listen }) =>
+  listen === undefined || isLoopbackHost(listen.host)
+    ? []
+    : [
+        {
+          at: "listen.host",
+          message:
+            "The sandbox's tokens are no secret, so it listens on this machine only: use 127.0.0.1 or [::1], or run without --sandbox.",
+        },
+      ];
+
+/** So that no way leads from a demo principal to an AWS account. */
+export const loopbackIam: Rule = ({ iam }) =>
+  isLoopbackHost(URL.parse(iam?.endpoint ?? "")?.hostname ?? "")
+    ? []
+    : [{ at: "iam.endpoint", message: "The sandbox calls an IAM of its own on this machine, never AWS." }];
+
+export const reconcileInOrder: Rule = ({ reconcile }) =>
+  reconcile === undefined || reconcile.giveUpMs > reconcile.graceMs
+    ? []
+    : [{ at: "reconcile.giveUpMs", message: "Give it more than reconcile.graceMs." }];
+
+/** A gateway to which nobody can prove who they are is a mistake, not a choice. */
+export const somebodyCanAuthenticate: Rule = ({ authn }) =>
+  authn === undefined || authn.apiKeys.enabled || authn.issuers.length > 0
+    ? []
+    : [{ at: "authn", message: "Nobody can prove who they are: enable authn.apiKeys, or add to authn.issuers." }];
+
+export const distinctIssuers: Rule = ({ authn }) => {
+  const issuers = authn?.issuers.map(({ issuer }) => issuer) ?? [];
+  return issuers.flatMap((issuer, index) =>
+    issuers.indexOf(issuer) < index
+      ? [{ at: `authn.issuers[${index}].issuer`, message: "This issuer is in the list already: keep one of the two." }]
+      : [],
+  );
+};
+
+/** Files that the configuration names must be there, so that a slip shows in `config check` and not at the next start. */
+export function readableFiles(readable: (file: string) => boolean): Rule {
+  return ({ tls, policy }) =>
+    Object.entries({
+      "tls.certFile": tls?.certFile,
+      "tls.keyFile": tls?.keyFile,
+      "policy.bundle": policy?.bundle,
+      "policy.dataFile": policy?.dataFile,
+    }).flatMap(([at, file]) =>
+      file === undefined || readable(file)
+        ? []
+        : [{ at, message: "This file cannot be read: check the path and the permissions." }],
+    );
+}

@@ -1,0 +1,400 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { configDigest } from "../../src/config/digest.ts";
+import { loadConfig, sandboxConfig } from "../../src/config.ts";
+import type { Fault } from "../../src/errors.ts";
+import { LockkeeperError } from "../../src/errors.ts";
+
+const account = "123456789012";
+const issuer = {
+  issuer: "https://idp.example",
+  audience: "lockkeeper",
+  jwksUri: "https://idp.example/keys",
+  algorithms: ["RS256"],
+};
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "lockkeeper-config-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function yamlFile(text: string): string {
+  const file = join(mkdtempSync(join(folder, "case-")), "lockkeeper.yaml");
+  writeFileSync(file, text);
+  return file;
+}
+
+/** JSON is YAML. */
+function load(settings: unknown, env: Record<string, string> = {}) {
+  return loadConfig({ file: yamlFile(JSON.stringify(settings)), env, readable: () => true });
+}
+
+function errorOf(act: () => unknown): LockkeeperError {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof LockkeeperError) return error;
+    throw error;
+  }
+  throw new Error("it was accepted");
+}
+
+function faultsOf(act: () => unknown): readonly Fault[] {
+  const error = errorOf(act);
+  expect(error.code).toBe("configuration");
+  return error.details.faults ?? [];
+}
+
+function placesOf(act: () => unknown): readonly string[] {
+  return faultsOf(act).map(({ at }) => at);
+}
+
+describe("a sound configuration", () => {
+  test("needs the account only, and fills in the rest", () => {
+    expect(load({ iam: { account } })).toEqual({
+      listen: { host: "127.0.0.1", port: 8080 },
+      trustedProxies: [],
+      dataDir: "data",
+      log: { level: "info", format: "auto" },
+      iam: {
+        account,
+        region: "us-east-1",
+        endpoint: "https://iam.amazonaws.com",
+        stsEndpoint: "https://sts.us-east-1.amazonaws.com",
+        deadlineMs: 5000,
+        readDeadlineMs: 5000,
+      },
+      policy: { timeZone: "UTC" },
+      audit: { deadlineMs: 2000, maxQueue: 2048 },
+      reconcile: { intervalMs: 10000, graceMs: 30000, giveUpMs: 900000 },
+      authn: { apiKeys: { enabled: true }, issuers: [] },
+      limits: {
+        changes: { perMinute: 60 },
+        reads: { perMinute: 300 },
+        whatIfs: { perMinute: 120 },
+        failedAuthentications: { perMinute: 30 },
+      },
+      idempotency: { ttlHours: 24 },
+      shutdown: { graceMs: 15000 },
+    });
+  });
+
+  test("may come from the environment alone", () => {
+    expect(loadConfig({ env: { LOCKKEEPER_IAM_ACCOUNT: account } }).iam.account).toBe(account);
+  });
+
+  test("is frozen to the bottom", () => {
+    const config = load({ iam: { account }, authn: { issuers: [issuer] } });
+    expect(Object.isFrozen(config)).toBe(true);
+    expect(Object.isFrozen(config.authn.issuers[0]?.claims)).toBe(true);
+    expect(Object.isFrozen(config.authn.issuers[0]?.algorithms)).toBe(true);
+  });
+
+  test("takes the environment over the file", () => {
+    const config = load(
+      { iam: { account }, log: { level: "warn", format: "json" }, listen: { port: 1 } },
+      {
+        LOCKKEEPER_LISTEN: "[::1]:9000",
+        LOCKKEEPER_LOG_LEVEL: "debug",
+        LOCKKEEPER_LIMIT_CHANGES: "7",
+        LOCKKEEPER_API_KEYS_ENABLED: "true",
+        LOCKKEEPER_TRUSTED_PROXIES: "10.0.0.0/8, 192.0.2.1",
+      },
+    );
+    expect(config.listen).toEqual({ host: "::1", port: 9000 });
+    expect(config.log).toEqual({ level: "debug", format: "json" });
+    expect(config.limits.changes.perMinute).toBe(7);
+    expect(config.trustedProxies).toEqual(["10.0.0.0/8", "192.0.2.1"]);
+  });
+
+  test("reads a value from the file that NAME_FILE names, without its last line break", () => {
+    const secret = join(folder, "account");
+    writeFileSync(secret, `${account}\n`);
+    expect(loadConfig({ env: { LOCKKEEPER_IAM_ACCOUNT_FILE: secret } }).iam.account).toBe(account);
+  });
+
+  test("finds LOCKKEEPER_CONFIG, and --config before it", () => {
+    const first = yamlFile(`iam: { account: "${account}" }\nlog: { level: warn }`);
+    const second = yamlFile(`iam: { account: "${account}" }\nlog: { level: error }`);
+    expect(loadConfig({ env: { LOCKKEEPER_CONFIG: first } }).log.level).toBe("warn");
+    expect(loadConfig({ file: second, env: { LOCKKEEPER_CONFIG: first } }).log.level).toBe("error");
+  });
+
+  test("means relative paths in the file from the file's own folder", () => {
+    const file = yamlFile(`iam: { account: "${account}" }\ndataDir: log\npolicy: { dataFile: ../site.json }`);
+    const config = loadConfig({ file, env: {}, readable: () => true });
+    expect(config.dataDir).toBe(join(file, "..", "log"));
+    expect(config.policy.dataFile).toBe(join(file, "..", "..", "site.json"));
+  });
+
+  test("is not upset by the variables that Kubernetes makes of a Service called lockkeeper", () => {
+    const env = {
+      LOCKKEEPER_IAM_ACCOUNT: account,
+      LOCKKEEPER_SERVICE_HOST: "10.0.0.1",
+      LOCKKEEPER_SERVICE_PORT: "80",
+      LOCKKEEPER_SERVICE_PORT_HTTP: "80",
+      LOCKKEEPER_PORT: "tcp://10.0.0.1:80",
+      LOCKKEEPER_PORT_80_TCP: "tcp://10.0.0.1:80",
+      LOCKKEEPER_PORT_80_TCP_ADDR: "10.0.0.1",
+    };
+    expect(loadConfig({ env }).listen.port).toBe(8080);
+  });
+
+  test("never takes an endpoint from the AWS SDK's variables", () => {
+    const env = {
+      LOCKKEEPER_IAM_ACCOUNT: account,
+      AWS_ENDPOINT_URL_IAM: "http://evil.example",
+      AWS_REGION: "eu-west-1",
+    };
+    expect(loadConfig({ env }).iam).toMatchObject({ endpoint: "https://iam.amazonaws.com", region: "us-east-1" });
+  });
+
+  test.each([
+    ["cn-north-1", "https://iam.cn-north-1.amazonaws.com.cn"],
+    ["us-gov-west-1", "https://iam.us-gov.amazonaws.com"],
+  ])("knows the endpoints of the partition of %s", (region, endpoint) => {
+    expect(load({ iam: { account, region } }).iam.endpoint).toBe(endpoint);
+  });
+});
+
+describe("a faulty configuration", () => {
+  test("is told of every fault at once, each with its place", () => {
+    const act = () =>
+      load(
+        {
+          iam: { account: 123456789012, regoin: "us-east-1" },
+          listen: { host: "0.0.0.0" },
+          audit: { maxQueue: 1 },
+          authn: { issuers: [{ ...issuer, algorithms: ["HS256"], clockToleranceSeconds: 61 }, issuer, { ...issuer }] },
+          limit: {},
+          policy: { timeZone: "Mars/Olympus" },
+        },
+        { LOCKKEEPER_LOG_LEVEL: "loud", LOCKKEEPER_LISTNE: "x:1" },
+      );
+    expect([...placesOf(act)].sort()).toEqual([
+      "LOCKKEEPER_LISTNE",
+      "audit.maxQueue",
+      "authn.issuers[0].algorithms[0]",
+      "authn.issuers[0].clockToleranceSeconds",
+      "iam.account",
+      "iam.regoin",
+      "limit",
+      "listen.host",
+      "log.level (LOCKKEEPER_LOG_LEVEL)",
+      "policy.timeZone",
+    ]);
+    const { message } = errorOf(act);
+    for (const { at, message: sentence } of faultsOf(act)) {
+      expect(sentence).toMatch(/^[A-Z].*[.@]$/);
+      expect(message).toContain(`${at}: ${sentence}`);
+    }
+  });
+
+  test.each([
+    ["account as a number", { iam: { account: 12345678901 } }, "iam.account"],
+    ["no iam section", {}, "iam.account"],
+    ["a section that is a list", { iam: { account }, log: [] }, "log"],
+    ["a section left empty", { iam: { account }, log: null }, "log"],
+    ["a port that is none", { iam: { account }, listen: { port: 65536 } }, "listen.port"],
+    ["a port as text", { iam: { account }, listen: { port: "8080" } }, "listen.port"],
+    ["a key without its certificate", { iam: { account }, tls: { keyFile: "k" } }, "tls.certFile"],
+    ["a proxy range that is none", { iam: { account }, trustedProxies: ["10.0.0.0/33"] }, "trustedProxies[0]"],
+    ["a proxy range of everybody", { iam: { account }, trustedProxies: ["0.0.0.0/0"] }, "trustedProxies[0]"],
+    [
+      "IAM over plain HTTP",
+      { iam: { account, endpoint: "http://iam.example", stsEndpoint: "https://sts.example" } },
+      "iam.endpoint",
+    ],
+    [
+      "a password in a URL",
+      { iam: { account, endpoint: "https://a:b@iam.example", stsEndpoint: "https://sts.example" } },
+      "iam.endpoint",
+    ],
+    ["an endpoint for IAM but none for STS", { iam: { account, endpoint: "https://iam.example" } }, "iam.stsEndpoint"],
+    ["a region that IAM does not sign for", { iam: { account, region: "eu-west-1" } }, "iam.region"],
+    ["an impossible user name", { iam: { account, ownUserName: "a b" } }, "iam.ownUserName"],
+    ["nobody who could authenticate", { iam: { account }, authn: { apiKeys: { enabled: false } } }, "authn"],
+    ["an issuer given twice", { iam: { account }, authn: { issuers: [issuer, issuer] } }, "authn.issuers[1].issuer"],
+    [
+      "an issuer over plain HTTP",
+      { iam: { account }, authn: { issuers: [{ ...issuer, jwksUri: "http://idp.example/keys" }] } },
+      "authn.issuers[0].jwksUri",
+    ],
+    [
+      "an issuer with a fragment",
+      { iam: { account }, authn: { issuers: [{ ...issuer, issuer: "https://idp.example#a" }] } },
+      "authn.issuers[0].issuer",
+    ],
+    [
+      "no algorithm",
+      { iam: { account }, authn: { issuers: [{ ...issuer, algorithms: [] }] } },
+      "authn.issuers[0].algorithms",
+    ],
+    [
+      "the algorithm none",
+      { iam: { account }, authn: { issuers: [{ ...issuer, algorithms: ["none"] }] } },
+      "authn.issuers[0].algorithms[0]",
+    ],
+    [
+      "no audience",
+      { iam: { account }, authn: { issuers: [{ ...issuer, audience: [] }] } },
+      "authn.issuers[0].audience",
+    ],
+    [
+      "giving up before looking",
+      { iam: { account }, reconcile: { graceMs: 5000, giveUpMs: 5000 } },
+      "reconcile.giveUpMs",
+    ],
+  ])("%s is refused", (_what, settings, at) => {
+    expect(placesOf(() => load(settings))).toEqual([at]);
+  });
+
+  test("__proto__ is one of the unknown keys", () => {
+    const file = yamlFile(`iam: { account: "${account}", __proto__: { region: cn-north-1 } }`);
+    expect(placesOf(() => loadConfig({ file, env: {} }))).toEqual(["iam.__proto__"]);
+  });
+
+  test.each([
+    ["LOCKKEEPER_LISTEN", "8080", "LOCKKEEPER_LISTEN"],
+    ["LOCKKEEPER_LISTEN", "127.0.0.1:99999", "listen.port (LOCKKEEPER_LISTEN)"],
+    ["LOCKKEEPER_LISTEN", "0.0.0.0:8080", "listen.host (LOCKKEEPER_LISTEN)"],
+    ["LOCKKEEPER_LIMIT_CHANGES", "many", "LOCKKEEPER_LIMIT_CHANGES"],
+    ["LOCKKEEPER_API_KEYS_ENABLED", "yes", "LOCKKEEPER_API_KEYS_ENABLED"],
+    ["LOCKKEEPER_DATA_DIR", "", "LOCKKEEPER_DATA_DIR"],
+    ["LOCKKEEPER_IAM_REGION_FILE", "/nonexistent/region", "LOCKKEEPER_IAM_REGION_FILE"],
+    ["LOCKKEEPER_TRUSTED_PROXIES", "10.0.0.0/8,nobody", "trustedProxies[1] (LOCKKEEPER_TRUSTED_PROXIES)"],
+    ["LOCKKEEPER_toString", "x", "LOCKKEEPER_toString"],
+  ])("%s=%s is refused, and the variable named", (name, value, at) => {
+    expect(placesOf(() => load({ iam: { account } }, { [name]: value }))).toEqual([at]);
+  });
+
+  test("a variable beside its _FILE is ambiguous", () => {
+    const env = { LOCKKEEPER_IAM_ACCOUNT: account, LOCKKEEPER_IAM_ACCOUNT_FILE: "/nonexistent/account" };
+    expect(placesOf(() => loadConfig({ env }))).toEqual(["LOCKKEEPER_IAM_ACCOUNT_FILE"]);
+  });
+
+  test.each([
+    ["tls", { tls: { certFile: "cert.pem", keyFile: "key.pem" } }, ["tls.certFile", "tls.keyFile"]],
+    ["policy", { policy: { bundle: "b.tar.gz", dataFile: "d.json" } }, ["policy.bundle", "policy.dataFile"]],
+  ])("files of %s that are not there are refused", (_section, settings, places) => {
+    const file = yamlFile(JSON.stringify({ iam: { account }, ...settings }));
+    expect(placesOf(() => loadConfig({ file, env: {} }))).toEqual(places);
+  });
+
+  test.each([
+    ["a repeated key", "iam: { account: 'hunter2' }\niam: {}", 2],
+    ["a broken line", "iam:\n  account: 'hunter2\n", 3],
+    ["an unknown tag", "iam: !!secret hunter2", 1],
+    ["two documents", "a: hunter2\n---\nb: 2", 2],
+  ])("YAML with %s is refused with its line and without its content", (_what, text, line) => {
+    const file = yamlFile(text);
+    const error = errorOf(() => loadConfig({ file, env: {} }));
+    expect(error.details.faults?.[0]?.at).toBe(`${file}:${line}`);
+    expect(error.message).not.toContain("hunter2");
+  });
+
+  test("a file that is not there is named", () => {
+    expect(placesOf(() => loadConfig({ file: join(folder, "none.yaml"), env: {} }))).toEqual([
+      join(folder, "none.yaml"),
+    ]);
+  });
+
+  test("a folder in the file's place is named", () => {
+    mkdirSync(join(folder, "dir.yaml"));
+    expect(errorOf(() => loadConfig({ file: join(folder, "dir.yaml"), env: {} })).message).toContain("EISDIR");
+  });
+
+  test("values never stand in a fault: somebody may have put a secret in the wrong place", () => {
+    const error = errorOf(() =>
+      load(
+        {
+          iam: { account: "hunter2", ownUserName: "hunter2 !" },
+          log: { level: "hunter2" },
+          trustedProxies: ["hunter2"],
+        },
+        { LOCKKEEPER_LIMIT_READS: "hunter2", LOCKKEEPER_LISTEN: "hunter2" },
+      ),
+    );
+    expect(error.details.faults).toHaveLength(6);
+    expect(`${error.message} ${JSON.stringify(error.details)}`).not.toContain("hunter2");
+  });
+});
+
+describe("no configuration at all", () => {
+  test("says what is missing, and where an example is", () => {
+    const { message } = errorOf(() => loadConfig({ env: { PATH: "/bin" } }));
+    expect(message).toContain("iam.account");
+    expect(message).toContain("docs/lockkeeper.example.yaml");
+    expect(message).toContain("--sandbox");
+  });
+});
+
+describe("a listener", () => {
+  const exposed = { iam: { account }, listen: { host: "0.0.0.0", port: 8443 } };
+
+  test.each(["0.0.0.0", "::", "192.0.2.7", "gateway.example", "localhost.example"])(
+    "on %s needs tls or trustedProxies",
+    (host) => {
+      expect(placesOf(() => load({ ...exposed, listen: { host } }))).toEqual(["listen.host"]);
+    },
+  );
+
+  test.each(["127.0.0.1", "127.1.2.3", "::1", "localhost"])("on %s does not", (host) => {
+    expect(load({ ...exposed, listen: { host } }).listen.host).toBe(host);
+  });
+
+  test("may be exposed with tls, or behind trusted proxies", () => {
+    expect(load({ ...exposed, tls: { certFile: "/c", keyFile: "/k" } }).tls?.certFile).toBe("/c");
+    expect(load({ ...exposed, trustedProxies: ["10.0.0.0/8"] }).trustedProxies).toHaveLength(1);
+  });
+});
+
+describe("the sandbox", () => {
+  const iam = "http://127.0.0.1:4566";
+
+  test("needs nothing", () => {
+    const config = sandboxConfig(iam, {});
+    expect(config.listen).toEqual({ host: "127.0.0.1", port: 8080 });
+    expect(config.dataDir).toBe("data");
+    expect(config.iam).toMatchObject({ endpoint: iam, stsEndpoint: iam, account, ownUserName: "lockkeeper" });
+  });
+
+  test("honours LOCKKEEPER_LISTEN and LOCKKEEPER_DATA_DIR", () => {
+    const config = sandboxConfig(iam, { LOCKKEEPER_LISTEN: "[::1]:0", LOCKKEEPER_DATA_DIR: "/somewhere" });
+    expect(config.listen).toEqual({ host: "::1", port: 0 });
+    expect(config.dataDir).toBe("/somewhere");
+  });
+
+  test("refuses a listener that other machines can reach", () => {
+    const { message } = errorOf(() => sandboxConfig(iam, { LOCKKEEPER_LISTEN: "0.0.0.0:8080" }));
+    expect(message).toContain("this machine only");
+    expect(message).not.toContain("tls.certFile");
+  });
+
+  test.each(["LOCKKEEPER_CONFIG", "LOCKKEEPER_IAM_ENDPOINT", "LOCKKEEPER_TLS_KEY_FILE", "LOCKKEEPER_TRUSTED_PROXIES"])(
+    "refuses %s",
+    (name) => {
+      expect(placesOf(() => sandboxConfig(iam, { [name]: "/etc/hostname" }))).toEqual([name]);
+    },
+  );
+
+  test("refuses an IAM that is not on this machine", () => {
+    expect(placesOf(() => sandboxConfig("https://iam.amazonaws.com", {}))).toEqual(["iam.endpoint"]);
+  });
+});
+
+describe("the digest", () => {
+  test("does not depend on the order of settings", () => {
+    expect(configDigest({ a: 1, b: { c: [1, 2], d: 3 } })).toBe(configDigest({ b: { d: 3, c: [1, 2] }, a: 1 }));
+  });
+
+  test("changes with any setting", () => {
+    const one = load({ iam: { account } });
+    const other = load({ iam: { account }, limits: { reads: { perMinute: 301 } } });
+    expect(configDigest(one)).toMatch(/^[0-9a-f]{64}$/);
+    expect(configDigest(one)).not.toBe(configDigest(other));
+  });
+});
