@@ -7,6 +7,7 @@ export type ErrorCode =
   | "user-name-required"
   | "unknown-account"
   | "unauthenticated"
+  | "authentication-unavailable"
   | "denied"
   | "not-found"
   | "method-not-allowed"
@@ -35,6 +36,17 @@ export interface Fault {
   readonly message: string;
 }
 
+/** A rate limit, and how much of it is left to whoever asked. */
+export interface Quota {
+  /** What is counted: `changes`, `reads`, … */
+  readonly name: string;
+  readonly limit: number;
+  readonly windowSeconds: number;
+  readonly remaining: number;
+  /** Seconds until it is full again. */
+  readonly resetSeconds: number;
+}
+
 /** What an error carries for those who answer it; nothing in here is secret, all of it may be shown to the caller. */
 export interface ErrorDetails {
   readonly faults?: readonly Fault[];
@@ -45,6 +57,8 @@ export interface ErrorDetails {
   /** The AWS error code, as IAM sent it. */
   readonly awsCode?: string;
   readonly allow?: string;
+  /** The rate limit that was reached. */
+  readonly quota?: Quota;
 }
 
 /**
