@@ -1,0 +1,77 @@
+import type { IncomingMessage } from "node:http";
+import express, { type Express } from "express";
+import { type AuthenticationOptions, authentication } from "./http/authentication.ts";
+import { type Contract, requestValidation } from "./http/contract.ts";
+import { type CreateStatusChangeOptions, createStatusChange } from "./http/create-status-change.ts";
+import { explainDecision } from "./http/explain-decision.ts";
+import { type FindAccessKeyOwnerOptions, findAccessKeyOwner } from "./http/find-access-key-owner.ts";
+import { getStatusChange } from "./http/get-status-change.ts";
+import { guardRequest } from "./http/guard.ts";
+import { forgetContentType, readJsonBody } from "./http/json-body.ts";
+import { type ListCredentialsOptions, listCredentials } from "./http/list-credentials.ts";
+import { getOnly, type Health, livez, openapi, readyz } from "./http/probes.ts";
+import { noOperation, problemHandler } from "./http/problem-handler.ts";
+import { limit, type RequestLimits } from "./http/rate-limit.ts";
+import { type RequestLogger, requestLog } from "./http/request-log.ts";
+import { takeIn } from "./http/request-state.ts";
+
+export interface AppOptions
+  extends AuthenticationOptions,
+    CreateStatusChangeOptions,
+    ListCredentialsOptions,
+    FindAccessKeyOwnerOptions {
+  readonly contract: Contract;
+  readonly iam: ListCredentialsOptions["iam"] & FindAccessKeyOwnerOptions["iam"];
+  readonly limits: RequestLimits;
+  readonly health: Health;
+  readonly log: RequestLogger;
+  /** The caller's address; through a trusted proxy, the one that it forwarded. */
+  readonly sourceAddress: (request: IncomingMessage) => string;
+  /** Of every reply, see `replyHeaders`. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** Never in production: there, a reply that is not quite right must not hide a change that was made. */
+  readonly validateResponses: boolean;
+}
+
+/**
+ * The REST front door, in the order in which a request goes through it. Rejects when the contract is broken.
+ */
+export async function createApp(options: AppOptions): Promise<Express> {
+  const { contract, limits, health, log, validateResponses } = options;
+  const app = express();
+  app.disable("x-powered-by").disable("etag").enable("strict routing").enable("case sensitive routing");
+  const hot = await requestValidation(app, contract.only("/v1/status-changes"), validateResponses);
+  const all = await requestValidation(app, contract.all, validateResponses);
+
+  // For every request: an id, the headers of its reply, its line in the log, and what no operation takes.
+  app.use(takeIn(options), requestLog(log), guardRequest);
+
+  // Without authentication: what those who run the gateway ask.
+  app.route("/livez").get(livez).all(getOnly);
+  app.route("/readyz").get(readyz(health)).all(getOnly);
+  app.route("/openapi.json").get(openapi(contract.json)).all(getOnly);
+
+  // Whatever comes after this line has a principal, and its body has not been read yet.
+  app.use(authentication(options));
+
+  // The hot path has a validator of its own: the general one tries the paths of its document one after another.
+  app.post(
+    "/v1/status-changes",
+    limit(limits, "changes"),
+    readJsonBody,
+    hot.match,
+    hot.validate,
+    createStatusChange(options),
+  );
+
+  // All else must be in the contract, method and path, before it costs anything.
+  app.use(all.match);
+  app.post("/v1/decisions", limit(limits, "whatIfs"), readJsonBody, all.validate, explainDecision(options));
+  app.use(limit(limits, "reads"), forgetContentType, all.validate);
+  app.get("/v1/status-changes/:id", getStatusChange(options));
+  app.get("/v1/users/:userName/credentials", listCredentials(options));
+  app.get("/v1/access-keys/:id", findAccessKeyOwner(options));
+
+  app.use(noOperation, problemHandler(log));
+  return app;
+}

@@ -1,0 +1,95 @@
+import { readFileSync } from "node:fs";
+import type { Express, Request, RequestHandler, Response } from "express";
+import OpenApiValidator from "express-openapi-validator";
+import { parse } from "yaml";
+
+type Validator = typeof OpenApiValidator.middleware;
+type OpenApiDocument = Exclude<Parameters<Validator>[0]["apiSpec"], string>;
+
+/** `openapi.yaml` in the forms in which it is used. */
+export interface Contract {
+  /** As it is published, UTF-8 JSON. */
+  readonly json: Buffer;
+  /** All operations, for the validator. */
+  readonly all: OpenApiDocument;
+  /** One path alone, for a validator of its own. */
+  only(path: string): OpenApiDocument;
+}
+
+/** A validator's two steps: which operation is it, and is it a request that this operation takes? */
+export interface RequestValidation {
+  /** Passes on HTTP errors 404 and 405; needs no body. */
+  readonly match: RequestHandler[];
+  /** Passes on HTTP errors 400 and 415; needs the parsed body. */
+  readonly validate: RequestHandler[];
+}
+
+const contractFile = new URL("../../openapi.yaml", import.meta.url);
+
+/** Reads the contract. Throws when the file is missing or no YAML. */
+export function loadContract(file: URL = contractFile): Contract {
+  const text = readFileSync(file, "utf8");
+  const all = forValidator(parse(text));
+  return {
+    json: Buffer.from(JSON.stringify(parse(text))),
+    all,
+    only: (path) => ({ ...all, paths: { [path]: all.paths?.[path] ?? missing(path) } }),
+  };
+}
+
+/**
+ * Ajv takes `discriminator` only without the `mapping` that OpenAPI asks for, and reads it off the members' `enum`
+ * instead. With it a wrong id is reported for the one member that is meant and not four times over.
+ */
+function forValidator(document: OpenApiDocument): OpenApiDocument {
+  for (const schema of Object.values(document.components?.schemas ?? {})) {
+    if ("discriminator" in schema && schema.discriminator !== undefined) {
+      Object.assign(schema, { discriminator: { propertyName: schema.discriminator.propertyName } });
+    }
+  }
+  return document;
+}
+
+function missing(path: string): never {
+  throw new Error(`openapi.yaml has no path ${path}`);
+}
+
+/**
+ * Makes express-openapi-validator enforce a document. Authentication is not its business: whatever reaches it has a
+ * principal already.
+ *
+ * Rejects when the document is not valid OpenAPI: left alone, the validator would let the service start and answer
+ * every request with 500.
+ *
+ * @param validateResponses for tests and the sandbox; in production a reply that is not quite right must not hide a
+ *   change that was made
+ */
+export async function requestValidation(
+  app: Express,
+  document: OpenApiDocument,
+  validateResponses: boolean,
+): Promise<RequestValidation> {
+  const [pathParameters, metadata, security, ...rest] = OpenApiValidator.middleware({
+    apiSpec: document,
+    validateSecurity: false,
+    fileUploader: false,
+    // All errors at once is safe here: bodies are small, bounded in members, and no pattern backtracks.
+    validateRequests: { allErrors: true, coerceTypes: false, discriminator: true },
+    validateResponses: validateResponses && { allErrors: true, coerceTypes: false },
+  }) as RequestHandler[];
+  if (pathParameters === undefined || metadata === undefined || security === undefined) {
+    throw new Error("express-openapi-validator has other steps than this version of Lockkeeper knows");
+  }
+  await new Promise<void>((resolve, reject) => {
+    // The first step waits for the document and passes its errors on. Of a request it needs no more than the app.
+    const request = { app } as unknown as Request;
+    pathParameters(request, {} as Response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
+  });
+  return { match: [headAsGet, metadata], validate: rest };
+}
+
+/** The contract has no HEAD: a GET whose reply Node sends without its body. */
+const headAsGet: RequestHandler = (request, _response, next) => {
+  if (request.method === "HEAD") request.method = "GET";
+  next();
+};

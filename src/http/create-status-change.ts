@@ -1,0 +1,75 @@
+import type { RequestHandler } from "express";
+import type { IdempotencyClaim, Journal } from "../audit/journal.ts";
+import { principalKey } from "../authn/principal.ts";
+import { type ApplyOptions, applyChange } from "../changes/apply.ts";
+import { buildChange, changeRequestHash } from "../changes/build.ts";
+import type { Change } from "../changes/change.ts";
+import { type StatusChange, statusChangeOf } from "../changes/status-change.ts";
+import type { Clock } from "../clock.ts";
+import { LockkeeperError } from "../errors.ts";
+import { authorizeChange, type PepOptions } from "../policy/pep.ts";
+import { operation, type ReplyOf } from "./operation.ts";
+import type { Problem } from "./problem.ts";
+import { deniedReply, statusChangeReply } from "./status-change-reply.ts";
+
+export interface CreateStatusChangeOptions {
+  readonly pep: PepOptions;
+  readonly apply: ApplyOptions;
+  readonly journal: Pick<Journal, "claimed" | "recordsOf">;
+  readonly clock: Pick<Clock, "now">;
+  /** The AWS account, twelve digits. */
+  readonly account: string;
+  /** Milliseconds for which an Idempotency-Key is remembered. */
+  readonly idempotencyTtlMs: number;
+}
+
+/** `POST /v1/status-changes`: one frozen change → policy → IAM, each with its record. */
+export function createStatusChange(options: CreateStatusChangeOptions): RequestHandler {
+  const { pep, apply, journal, clock, account } = options;
+  return operation("createStatusChange")(async ({ body, idempotencyKey, principal, context }) => {
+    const change = buildChange(body, principal, context, account);
+    const claim = idempotencyKey === undefined ? undefined : claimFor(options, change, idempotencyKey);
+    const earlier = claim && (await earlierChange(options, change, claim));
+    if (earlier !== undefined) return replay(statusChangeReply(earlier, clock.now()));
+
+    const authorization = await authorizeChange(pep, change);
+    if (!authorization.allowed) return deniedReply({ change, ...authorization });
+
+    const applied = await applyChange(apply, authorization.change, claim);
+    if (applied.kind === "settled") return statusChangeReply(applied.state, clock.now());
+    return replay(statusChangeReply(await changeWithId(journal, applied.id), clock.now()));
+  });
+}
+
+function claimFor({ idempotencyTtlMs }: CreateStatusChangeOptions, change: Change, key: string): IdempotencyClaim {
+  return { key, bodyHash: changeRequestHash(change), expiresAt: change.context.receivedAt + idempotencyTtlMs };
+}
+
+/** The change that this principal's key is bound to already. Policy is not asked again: nothing is going to happen. */
+async function earlierChange(
+  { journal, clock }: CreateStatusChangeOptions,
+  { principal }: Change,
+  { key, bodyHash }: IdempotencyClaim,
+): Promise<StatusChange | undefined> {
+  const bound = await journal.claimed(principalKey(principal), key, clock.now());
+  if (bound === undefined) return undefined;
+  if (bound.bodyHash !== bodyHash) {
+    throw new LockkeeperError(
+      "idempotency-key-reused",
+      "This Idempotency-Key was used for another change. Send each change with a key of its own; repeat a key only with the same body.",
+      { changeId: bound.id },
+    );
+  }
+  return changeWithId(journal, bound.id);
+}
+
+async function changeWithId(journal: Pick<Journal, "recordsOf">, id: string): Promise<StatusChange> {
+  const state = statusChangeOf(await journal.recordsOf(id));
+  if (state === undefined)
+    throw new LockkeeperError("internal", `an Idempotency-Key names ${id}, which has no records`);
+  return state;
+}
+
+function replay<R extends ReplyOf<"createStatusChange"> | Problem>(reply: R): R {
+  return { ...reply, headers: { ...reply.headers, "Idempotency-Replayed": "true" } };
+}

@@ -1,0 +1,19 @@
+import type { RequestHandler } from "express";
+import { buildChange } from "../changes/build.ts";
+import { explainChange, type PepOptions } from "../policy/pep.ts";
+import { operation } from "./operation.ts";
+import { decisionResource } from "./problem.ts";
+
+export interface ExplainDecisionOptions {
+  readonly pep: PepOptions;
+  /** The AWS account, twelve digits. */
+  readonly account: string;
+}
+
+/** `POST /v1/decisions`: would this change be allowed, and why? */
+export function explainDecision({ pep, account }: ExplainDecisionOptions): RequestHandler {
+  return operation("explainDecision")(async ({ body, principal, context }) => {
+    const decision = await explainChange(pep, buildChange(body, principal, context, account));
+    return { status: 200, body: decisionResource(decision) };
+  });
+}

@@ -1,0 +1,31 @@
+import type { RequestHandler } from "express";
+import type { Journal } from "../audit/journal.ts";
+import { statusChangeOf } from "../changes/status-change.ts";
+import { LockkeeperError } from "../errors.ts";
+import { authorizeRead, type PepOptions } from "../policy/pep.ts";
+import { operation } from "./operation.ts";
+import { deniedReadReply } from "./status-change-reply.ts";
+import { statusChangeResource } from "./status-change-resource.ts";
+
+export interface GetStatusChangeOptions {
+  readonly pep: PepOptions;
+  readonly journal: Pick<Journal, "recordsOf">;
+}
+
+/** `GET /v1/status-changes/{id}`: the change as the audit log has it now. */
+export function getStatusChange({ pep, journal }: GetStatusChangeOptions): RequestHandler {
+  return operation("getStatusChange")(async ({ path, principal, context }) => {
+    const state = statusChangeOf(await journal.recordsOf(path.id));
+    if (state === undefined) throw new LockkeeperError("not-found", "There is no status change with this id.");
+    const { credential, status, ticket, principal: requester } = state.change;
+    const authorization = await authorizeRead(pep, {
+      action: "lockkeeper:ReadStatusChange",
+      principal,
+      credential,
+      change: { status, ...(ticket && { ticket }), requestedBy: { id: requester.id, issuer: requester.issuer } },
+      context,
+    });
+    if (!authorization.allowed) return deniedReadReply(authorization);
+    return { status: 200, body: statusChangeResource(state) };
+  });
+}

@@ -1,0 +1,85 @@
+import type { IncomingMessage } from "node:http";
+import type { Request, RequestHandler } from "express";
+import { LockkeeperError } from "../errors.ts";
+
+/** Headers of which a second one could make a proxy and this gateway see two different requests. */
+const onlyOnce = ["authorization", "content-type", "content-length", "host", "idempotency-key"] as const;
+
+/** Only what RFC 3986 calls `pchar`: no backslash, no fragment and no blank that two parsers could take differently. */
+const plainPath = /^\/[A-Za-z0-9._~!$&'()*+,;=:@/-]*$/;
+const pathWithEscapes = /^\/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*$/;
+
+/**
+ * Refuses requests that no operation takes and that the parsers further in would read leniently, each in its own way.
+ * Looks at the request line and the headers only.
+ */
+export const guardRequest: RequestHandler = (request, _response, next) => {
+  guardHeaders(request);
+  guardTarget(request.url);
+  guardContent(request);
+  guardAccept(request);
+  next();
+};
+
+function guardHeaders(request: IncomingMessage): void {
+  const distinct = request.headersDistinct;
+  for (const name of onlyOnce) {
+    const values = distinct[name];
+    if (values !== undefined && values.length > 1) throw malformedHeader(name, "must be sent once only");
+  }
+  // Node's own check would answer without a problem, so it is off, and this is its place (RFC 9112, 3.2).
+  if (request.headers.host === undefined && request.httpVersion === "1.1") throw malformedHeader("host", "is missing");
+}
+
+function guardTarget(url: string): void {
+  const question = url.indexOf("?");
+  if (question !== -1) {
+    throw new LockkeeperError("malformed-request", "No operation takes a query string.");
+  }
+  if (plainPath.test(url) ? hasDotSegment(url) : !isSafeWhenDecoded(url)) {
+    throw new LockkeeperError("malformed-request", "The path is not one that a URL parser would leave as it is.");
+  }
+}
+
+/** Escapes are fine as long as they change nothing about where the path's segments begin and end. */
+function isSafeWhenDecoded(path: string): boolean {
+  if (!pathWithEscapes.test(path)) return false;
+  try {
+    return path.split("/").every((segment) => {
+      const decoded = decodeURIComponent(segment);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+      return !/[/\\\u0000-\u001f\u007f]/.test(decoded) && decoded !== "." && decoded !== "..";
+    });
+  } catch {
+    return false;
+  }
+}
+
+function hasDotSegment(path: string): boolean {
+  return path.includes("/.") && path.split("/").some((segment) => segment === "." || segment === "..");
+}
+
+function guardContent(request: IncomingMessage): void {
+  const encoding = request.headers["content-encoding"];
+  if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
+    throw new LockkeeperError("unsupported-media-type", "Send the body without Content-Encoding.");
+  }
+  if (request.method !== "GET" && request.method !== "HEAD") return;
+  const { "content-length": length, "transfer-encoding": transfer } = request.headers;
+  if (transfer !== undefined || (length !== undefined && length !== "0")) {
+    throw new LockkeeperError("malformed-request", `A ${request.method} request has no body.`);
+  }
+}
+
+function guardAccept(request: Request): void {
+  const { accept } = request.headers;
+  if (accept === undefined || accept === "*/*" || accept === "application/json") return;
+  if (request.accepts("application/json") === false) {
+    throw new LockkeeperError("not-acceptable", "Replies are JSON; send `Accept: application/json`, or none.");
+  }
+}
+
+function malformedHeader(name: string, message: string): LockkeeperError {
+  const faults = [{ at: `header ${name}`, message }];
+  return new LockkeeperError("malformed-request", "The request has a fault; see errors.", { faults });
+}

@@ -1,0 +1,63 @@
+import type { RequestHandler } from "express";
+import type { Principal } from "../authn/principal.ts";
+import type { RequestContext } from "../changes/change.ts";
+import { LockkeeperError } from "../errors.ts";
+import type { operations } from "./openapi.ts";
+import { type Problem, sendProblem } from "./problem.ts";
+
+export type OperationId = keyof operations;
+
+type BodyOf<Id extends OperationId> = operations[Id] extends {
+  requestBody: { content: { "application/json": infer Body } };
+}
+  ? Body
+  : undefined;
+
+type PathOf<Id extends OperationId> = operations[Id] extends { parameters: { path: infer Path } }
+  ? Path
+  : Record<never, never>;
+
+/** What an operation is asked, in the contract's types: it has been validated against it. */
+export interface Call<Id extends OperationId> {
+  readonly path: PathOf<Id>;
+  readonly body: BodyOf<Id>;
+  readonly idempotencyKey: string | undefined;
+  readonly principal: Principal;
+  readonly context: RequestContext;
+}
+
+type JsonOf<Response> = Response extends { content: { "application/json": infer Body } } ? Body : never;
+
+/** The operation's JSON replies, one for each status that the contract gives it; all others are problems. */
+export type ReplyOf<Id extends OperationId> = {
+  [Status in keyof operations[Id]["responses"] & number]: JsonOf<operations[Id]["responses"][Status]> extends never
+    ? never
+    : {
+        readonly status: Status;
+        readonly body: JsonOf<operations[Id]["responses"][Status]>;
+        readonly headers?: Readonly<Record<string, string>>;
+      };
+}[keyof operations[Id]["responses"] & number];
+
+/**
+ * Ties a function to an operation of the contract: the compiler holds what it takes and answers to `openapi.yaml`.
+ * The types of the contract and Express both end here.
+ */
+export function operation<Id extends OperationId>(id: Id) {
+  return (answer: (call: Call<Id>) => Promise<ReplyOf<Id> | Problem>): RequestHandler =>
+    async (request, response) => {
+      const { state } = request;
+      state.operation = id;
+      if (state.principal === undefined) throw new LockkeeperError("internal", `${id} was reached without a principal`);
+      const reply = await answer({
+        path: request.params as PathOf<Id>,
+        body: request.body,
+        idempotencyKey: request.get("Idempotency-Key"),
+        principal: state.principal,
+        context: state.context,
+      });
+      if ("problem" in reply) return sendProblem(response, reply, state.context.requestId);
+      for (const name in reply.headers) response.setHeader(name, reply.headers[name] ?? "");
+      response.status(reply.status).json(reply.body);
+    };
+}

@@ -1,0 +1,30 @@
+import type { ErrorRequestHandler, RequestHandler } from "express";
+import { problemOf, sendProblem } from "./problem.ts";
+import { notFound, translateRequestError } from "./request-error.ts";
+import type { RequestLogger } from "./request-log.ts";
+
+/** Whatever got this far has no operation. */
+export const noOperation: RequestHandler = () => {
+  throw notFound();
+};
+
+/** The one place where an error becomes a reply. What is the gateway's own fault is told to its operator in full. */
+export function problemHandler(log: RequestLogger): ErrorRequestHandler {
+  // Express knows an error handler by its four parameters.
+  return (thrown: unknown, request, response, _next) => {
+    const error = translateRequestError(thrown);
+    const problem = problemOf(error);
+    const requestId = String(response.getHeader("X-Request-Id"));
+    if (problem.status >= 500) {
+      // After a reply that does not match the contract, the change that was made must not go unseen.
+      const location = response.getHeader("Location") ?? problem.headers["Location"];
+      log.error({ requestId, code: error.code, location, err: error }, "request failed");
+    }
+    if (response.headersSent) {
+      request.socket.destroy();
+      return;
+    }
+    sendProblem(response, problem, requestId);
+    return;
+  };
+}

@@ -1,0 +1,173 @@
+import type { ServerResponse } from "node:http";
+import type { Receipt } from "../audit/journal.ts";
+import type { ErrorCode, ErrorDetails, Fault } from "../errors.ts";
+import type { Decision } from "../policy/decision.ts";
+import type { components } from "./openapi.ts";
+import { rateLimit, rateLimitPolicy } from "./rate-limit.ts";
+
+type ProblemBody = components["schemas"]["Problem"];
+
+/** A refusal as RFC 9457 problem details, ready to be sent. */
+export interface Problem {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly problem: Omit<ProblemBody, "requestId">;
+}
+
+interface Meaning {
+  readonly status: number;
+  readonly title: string;
+  /** Said instead of the error's own message, which is for the log: nothing from further inside gets out. */
+  readonly detail?: string;
+  /** Seconds, where the error names none. */
+  readonly retryAfter?: number;
+}
+
+/** What each error means to an HTTP caller. Faults of the gateway's own and of what it stands on have fixed texts. */
+const meanings: Readonly<Record<ErrorCode, Meaning>> = {
+  "malformed-request": { status: 400, title: "Malformed request" },
+  "user-name-required": { status: 400, title: "User name required" },
+  "unknown-account": { status: 400, title: "Unknown account" },
+  unauthenticated: { status: 401, title: "Not authenticated" },
+  "authentication-unavailable": {
+    status: 503,
+    title: "Authentication unavailable",
+    detail:
+      "The issuer of this token cannot be asked for its keys now, so nobody knows whether it is valid; ask again.",
+    retryAfter: 5,
+  },
+  denied: { status: 403, title: "Denied by policy" },
+  "not-found": { status: 404, title: "Not found" },
+  "method-not-allowed": { status: 405, title: "Method not allowed" },
+  "not-acceptable": { status: 406, title: "Not acceptable" },
+  "payload-too-large": { status: 413, title: "Body too large" },
+  "unsupported-media-type": { status: 415, title: "Unsupported media type" },
+  "change-in-flight": { status: 409, title: "Another change is in flight", retryAfter: 2 },
+  "idempotency-key-reused": { status: 422, title: "Idempotency-Key reused" },
+  "rate-limited": { status: 429, title: "Too many requests", retryAfter: 1 },
+  "iam-entity-not-found": { status: 404, title: "IAM knows no such entity" },
+  "iam-refused": {
+    status: 502,
+    title: "IAM refused",
+    detail: "IAM refused, so nothing was changed; awsCode says why, and the operator's log has IAM's own message.",
+  },
+  "iam-unavailable": {
+    status: 503,
+    title: "IAM unavailable",
+    detail: "IAM cannot be reached or is throttling. It has changed nothing; ask again, with a new Idempotency-Key.",
+    retryAfter: 5,
+  },
+  "policy-unavailable": {
+    status: 503,
+    title: "Policy unavailable",
+    detail: "No policy can be asked now, so nothing is allowed and nothing was sent to IAM; ask again.",
+    retryAfter: 5,
+  },
+  "audit-unavailable": {
+    status: 503,
+    title: "Audit log unavailable",
+    detail: "The audit log cannot take records now, so nothing was sent to IAM; ask again.",
+    retryAfter: 5,
+  },
+  "change-not-sent": {
+    status: 503,
+    title: "Change not sent",
+    detail:
+      "The change was allowed, but could not be sent in time. IAM has changed nothing; ask again, with a new Idempotency-Key.",
+    retryAfter: 1,
+  },
+  "outcome-unknown": {
+    status: 504,
+    title: "Outcome unknown",
+    detail:
+      "IAM may or may not have made the change. Do not repeat it blindly: Location says what is found out about it.",
+  },
+  "outcome-unrecorded": {
+    status: 504,
+    title: "Outcome unrecorded",
+    detail: "IAM has answered, but the audit log could not take the outcome. Location says what is found out about it.",
+  },
+  "shutting-down": {
+    status: 503,
+    title: "Shutting down",
+    detail: "This gateway is being stopped. Nothing was sent to IAM; ask again.",
+    retryAfter: 1,
+  },
+  configuration: internal("Configuration error"),
+  internal: internal("Internal error"),
+};
+
+function internal(title: string): Meaning {
+  return { status: 500, title, detail: "A fault of Lockkeeper's own. The operator's log has it under the request id." };
+}
+
+/** What a problem is made from; every LockkeeperError is such a thing, and a refusal that is no error can be one too. */
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details: ErrorDetails;
+  readonly decision?: Pick<Decision, "id" | "allow" | "reasons" | "revision">;
+  readonly receipt?: Receipt;
+}
+
+/** The problem that tells an HTTP caller of a refusal. */
+export function problemOf({ code, message, details, decision, receipt }: Refusal): Problem {
+  const { status, title, detail = message, retryAfter } = meanings[code];
+  const { faults, changeId, awsCode, allow, quota } = details;
+  const seconds = details.retryAfter ?? retryAfter;
+  return {
+    status,
+    headers: {
+      ...(seconds !== undefined && { "Retry-After": String(Math.max(1, Math.ceil(seconds))) }),
+      ...(changeId !== undefined && { Location: statusChangeUrl(changeId) }),
+      ...(allow !== undefined && { Allow: allow }),
+      ...(quota !== undefined && { RateLimit: rateLimit(quota), "RateLimit-Policy": rateLimitPolicy(quota) }),
+    },
+    problem: {
+      type: `urn:lockkeeper:problem:${code}`,
+      title,
+      status,
+      detail,
+      ...(faults !== undefined && { errors: faults.map(faultForCaller) }),
+      ...(decision !== undefined && { decision: decisionResource(decision) }),
+      ...(receipt !== undefined && { receipt: { index: receipt.index, leafHash: receipt.leafHash } }),
+      ...(changeId !== undefined && { statusChange: changeId }),
+      ...(awsCode !== undefined && { awsCode }),
+    },
+  };
+}
+
+/** Where a status change is found. */
+export function statusChangeUrl(id: string): string {
+  return `/v1/status-changes/${id}`;
+}
+
+/** A decision as the contract has it. */
+export function decisionResource(decision: NonNullable<Refusal["decision"]>): components["schemas"]["Decision"] {
+  const { id, allow, reasons, revision } = decision;
+  return { id, allow, reasons: reasons.map(({ code, message }) => ({ code, message })), revision };
+}
+
+function faultForCaller({ at, message }: Fault): NonNullable<ProblemBody["errors"]>[number] {
+  if (at === "" || at.startsWith("/")) return { pointer: at, detail: message };
+  const [place, name] = at.split(" ", 2);
+  if (name !== undefined && (place === "path" || place === "query" || place === "header")) {
+    return { in: place, name, detail: message };
+  }
+  return { detail: message };
+}
+
+/** The bytes of a problem. */
+export function problemBytes({ problem }: Problem, requestId: string): Buffer {
+  return Buffer.from(JSON.stringify({ ...problem, requestId } satisfies ProblemBody));
+}
+
+/** Sends a problem as the reply. A Buffer, because Express would give a string a `charset`, which JSON has none of. */
+export function sendProblem(response: ServerResponse, problem: Problem, requestId: string): void {
+  const body = problemBytes(problem, requestId);
+  response.statusCode = problem.status;
+  for (const name in problem.headers) response.setHeader(name, problem.headers[name] ?? "");
+  response.setHeader("Content-Type", "application/problem+json");
+  response.setHeader("Content-Length", body.length);
+  response.end(body);
+}

@@ -1,0 +1,34 @@
+import type { RequestHandler } from "express";
+import { principalKey } from "../authn/principal.ts";
+import { LockkeeperError, type Quota } from "../errors.ts";
+
+/** What is counted apart, so that nobody's reads keep anybody from switching a key off. */
+export type Bucket = "changes" | "reads" | "whatIfs";
+
+export interface RequestLimits {
+  /** Counts one request of a principal. Throws LockkeeperError `rate-limited` with the quota when it is used up. */
+  take(bucket: Bucket, principalKey: string): Promise<Quota>;
+}
+
+/** Counts the request against its principal's quota, and tells the caller what is left. */
+export function limit(limits: RequestLimits, bucket: Bucket): RequestHandler {
+  return async (request, response, next) => {
+    const { principal } = request.state;
+    if (principal === undefined)
+      throw new LockkeeperError("internal", "a request without a principal cannot be counted");
+    const quota = await limits.take(bucket, principalKey(principal));
+    response.setHeader("RateLimit-Policy", rateLimitPolicy(quota));
+    response.setHeader("RateLimit", rateLimit(quota));
+    next();
+  };
+}
+
+/** The RateLimit-Policy field (IETF draft-ietf-httpapi-ratelimit-headers-10): the quota and its window in seconds. */
+export function rateLimitPolicy({ name, limit: quota, windowSeconds }: Quota): string {
+  return `"${name}";q=${quota};w=${windowSeconds}`;
+}
+
+/** The RateLimit field: what is left, and in how many seconds it is full again. */
+export function rateLimit({ name, remaining, resetSeconds }: Quota): string {
+  return `"${name}";r=${remaining};t=${resetSeconds}`;
+}

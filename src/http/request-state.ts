@@ -1,0 +1,52 @@
+import type { IncomingMessage } from "node:http";
+import type { RequestHandler } from "express";
+import { v7 as uuidv7 } from "uuid";
+import type { Principal } from "../authn/principal.ts";
+import type { RequestContext } from "../changes/change.ts";
+import type { Clock } from "../clock.ts";
+
+/** What becomes known of a request on its way in. */
+export interface RequestState {
+  /** The circumstances that policy and the audit log see. */
+  readonly context: RequestContext;
+  /** Monotonic milliseconds, for the log. */
+  readonly startedAt: number;
+  /** The contract's `operationId`, once it is known. */
+  operation: string | undefined;
+  /** Set by authentication and by nothing else. */
+  principal: Principal | undefined;
+}
+
+declare global {
+  // Express has its request types extended so (@types/express-serve-static-core).
+  namespace Express {
+    interface Request {
+      state: RequestState;
+    }
+  }
+}
+
+export interface TakeInOptions {
+  readonly clock: Pick<Clock, "now">;
+  /** The caller's address; through a trusted proxy, the one that it forwarded. */
+  readonly sourceAddress: (request: IncomingMessage) => string;
+  /** Set on every reply. */
+  readonly headers: ReadonlyMap<string, string>;
+}
+
+/** Gives each request its id, which is never one that came along, and its reply the headers that all of them carry. */
+export function takeIn({ clock, sourceAddress, headers }: TakeInOptions): RequestHandler {
+  const common = new Map(headers);
+  return (request, response, next) => {
+    const requestId = uuidv7();
+    response.setHeaders(common);
+    response.setHeader("X-Request-Id", requestId);
+    request.state = {
+      context: { receivedAt: clock.now(), sourceIp: sourceAddress(request), channel: "rest", requestId },
+      startedAt: performance.now(),
+      operation: undefined,
+      principal: undefined,
+    };
+    next();
+  };
+}
