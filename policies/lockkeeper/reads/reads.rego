@@ -1,0 +1,31 @@
+# METADATA
+# title: Looking
+# description: |
+#   Who may change something may also look up what it needs for that. Viewers may look at everything, everybody at
+#   their own.
+package lockkeeper.reads
+
+import data.lockkeeper.request
+import rego.v1
+
+roles_that_may := {
+	"lockkeeper:ListCredentials": {"admin", "chatops", "oncall", "ticketing", "viewer"},
+	"lockkeeper:FindAccessKeyOwner": {"admin", "chatops", "oncall", "ticketing", "viewer"},
+	"lockkeeper:ReadStatusChange": {"admin", "oncall", "viewer"},
+}
+
+allow contains concat("-", [role, "may-look"]) if {
+	some role in request.roles
+	role in roles_that_may[input.action]
+}
+
+allow contains "owner-may-look" if {
+	input.action in {"lockkeeper:ListCredentials", "lockkeeper:ReadStatusChange"}
+	request.own
+}
+
+allow contains "requester-may-look" if {
+	input.action == "lockkeeper:ReadStatusChange"
+	input.change.requestedBy.issuer == input.principal.issuer
+	input.change.requestedBy.id == input.principal.id
+}

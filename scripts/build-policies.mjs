@@ -1,0 +1,117 @@
+#!/usr/bin/env node
+// Compiles policies/ to build/policies/bundle.tar.gz (an OPA bundle with WebAssembly) when their sources have changed.
+import { createHash, randomUUID } from "node:crypto";
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { pathToFileURL } from "node:url";
+import { root } from "./node24.mjs";
+import { runOpa } from "./opa.mjs";
+
+/** What the bundle owns. The site's data is not among it: under a bundle's roots, data could become constants. */
+const ROOTS = ["lockkeeper"];
+const ENTRYPOINT = "lockkeeper/decision";
+
+/**
+ * Compiles the policies unless the bundle that is there came from the same sources. The same sources give the same
+ * bytes. Safe to be run by several processes at once.
+ * @param {{ policies?: string, out?: string }} [folders] absolute paths
+ * @returns {{ bundle: string, revision: string, compiled: boolean }}
+ * @throws {Error} with OPA's own message when the policies do not compile
+ */
+export function buildPolicies({ policies = join(root, "policies"), out = join(root, "build", "policies") } = {}) {
+  const sources = sourcesIn(policies);
+  const digest = digestOf(policies, sources);
+  const revision = digest.slice(0, 12);
+  const bundle = join(out, "bundle.tar.gz");
+  const stamp = join(out, "bundle.stamp");
+  if (isStamped(stamp, digest, bundle)) return { bundle, revision, compiled: false };
+
+  const work = join(out, `.work-${randomUUID()}`);
+  try {
+    const staged = join(work, "sources");
+    for (const source of sources.filter((path) => path.endsWith(".rego"))) {
+      cpSync(join(policies, source), join(staged, source));
+    }
+    writeFileSync(join(staged, ".manifest"), JSON.stringify(manifestOf(policies)));
+    const compiled = join(work, "bundle.tar.gz");
+    compile(staged, compiled, { revision, capabilities: join(policies, "capabilities.json"), policies });
+    writeFileSync(join(work, "stamp"), stampOf(digest, compiled));
+    // A reader sees the old bundle or the new one. A stamp that does not fit its bundle only leads to another build.
+    renameSync(compiled, bundle);
+    renameSync(join(work, "stamp"), stamp);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+  return { bundle, revision, compiled: true };
+}
+
+/** Everything that goes into the bundle or decides how it is compiled, relative to the policies' folder and sorted. */
+function sourcesIn(policies) {
+  return readdirSync(policies, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) =>
+      relative(policies, join(entry.parentPath ?? entry.path, entry.name))
+        .split(sep)
+        .join("/"),
+    )
+    .filter((path) => (path.endsWith(".rego") && !path.endsWith("_test.rego")) || EXTRA_SOURCES.includes(path))
+    .sort();
+}
+
+const EXTRA_SOURCES = ["capabilities.json", "schemas/site.json"];
+
+function digestOf(policies, sources) {
+  const hash = createHash("sha256").update(readFileSync(new URL(import.meta.url)));
+  for (const source of sources) {
+    const content = readFileSync(join(policies, source));
+    hash.update(`${source}\n${content.length}\n`).update(content);
+  }
+  return hash.digest("hex");
+}
+
+/** The schema of the data that these policies expect travels with them, so that no other data is ever loaded. */
+function manifestOf(policies) {
+  const site = JSON.parse(readFileSync(join(policies, "schemas", "site.json"), "utf8"));
+  return { roots: ROOTS, metadata: { dataSchemas: { site } } };
+}
+
+function compile(sources, output, { revision, capabilities, policies }) {
+  const { ok, output: said } = runOpa(
+    // Relative paths only: the bundle names its files by them. Without optimisation, which would make data constant.
+    // biome-ignore format: one option, one line
+    [
+      "build", "--bundle", ".",
+      "--target", "wasm",
+      "--optimize", "0",
+      "--v1-compatible",
+      "--entrypoint", ENTRYPOINT,
+      "--revision", revision,
+      "--capabilities", capabilities,
+      "--output", output,
+    ],
+    { cwd: sources },
+  );
+  if (!ok) throw new Error(`The policies in ${policies} do not compile:\n${said.trim()}`);
+}
+
+function isStamped(stamp, digest, bundle) {
+  try {
+    return readFileSync(stamp, "utf8") === stampOf(digest, bundle);
+  } catch {
+    return false;
+  }
+}
+
+function stampOf(digest, bundle) {
+  return `sources ${digest}\nbundle ${createHash("sha256").update(readFileSync(bundle)).digest("hex")}\n`;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  try {
+    const { bundle, revision, compiled } = buildPolicies();
+    if (compiled) console.log(`compiled the policies to ${relative(process.cwd(), bundle)}, revision ${revision}`);
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}
