@@ -1,0 +1,33 @@
+# syntax=docker/dockerfile:1
+# Three stages: everything to build with, the production packages alone, and what runs. scripts/rehearse-image.mjs goes
+# through the same steps in an empty folder where there is no Docker; keep the two alike.
+
+FROM node:24-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# The optional packages hold the opa compiler (checked by its SHA-256 before it runs); no install script is needed.
+RUN npm ci --ignore-scripts
+COPY . .
+RUN npm run build
+
+FROM node:24-bookworm-slim AS packages
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --omit=optional --ignore-scripts
+
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=packages /app/node_modules node_modules
+COPY --from=build /app/dist dist
+COPY --from=build /app/build/policies build/policies
+COPY package.json openapi.yaml ./
+# Run it with a read-only root (docker run --read-only) and a volume for the audit log.
+RUN mkdir /data && chown node:node /data
+VOLUME /data
+ENV LOCKKEEPER_DATA_DIR=/data
+USER node
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["node", "dist/main.js", "health"]
+ENTRYPOINT ["node", "dist/main.js"]
+CMD ["serve"]

@@ -1,0 +1,62 @@
+import { Writable } from "node:stream";
+import { type Logger, pino } from "pino";
+
+export type { Logger };
+
+export interface LogOptions {
+  readonly level: string;
+  /** `auto`: readable lines on a terminal, JSON elsewhere. */
+  readonly format: "auto" | "json" | "pretty";
+}
+
+/**
+ * Fields that never reach the log, should anybody ever hand a whole request or key to it. Lockkeeper logs named fields
+ * only, so this is the second line.
+ */
+const redacted = ["authorization", "token", "secret", "password", "headers", "body", "cookie"].flatMap((name) => [
+  name,
+  `*.${name}`,
+  `*.*.${name}`,
+]);
+
+/** The service's log on standard output: one line for each event, JSON for machines or readable for people. */
+export function createLog({ level, format }: LogOptions): { readonly log: Logger; flush(): void } {
+  const options = {
+    level,
+    base: null,
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    formatters: { level: (label: string) => ({ level: label }) },
+    redact: { paths: redacted, censor: "[redacted]" },
+  };
+  if (format === "pretty" || (format === "auto" && process.stdout.isTTY === true)) {
+    return { log: pino(options, readable(process.stdout)), flush: () => {} };
+  }
+  // Buffered: a log line must not cost a system call each while changes wait. What counts is in the audit log.
+  const destination = pino.destination({ fd: 1, sync: false, minLength: 4096 });
+  const timer = setInterval(() => destination.flush(), 250);
+  timer.unref();
+  return { log: pino(options, destination), flush: () => destination.flushSync() };
+}
+
+const colours: Record<string, string> = { warn: "\u001b[33m", error: "\u001b[31m", fatal: "\u001b[31m" };
+const RESET = "\u001b[0m";
+
+/** Turns pino's JSON into lines for people. A caller's text cannot steer the terminal: JSON has escaped its controls. */
+function readable(out: NodeJS.WriteStream): Writable {
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      const { time, level, msg, ...rest } = JSON.parse(chunk.toString("utf8")) as Record<string, unknown>;
+      const clock = String(time).slice(11, 19);
+      const fields = Object.entries(rest).map(([name, value]) => `${name}=${plain(value)}`);
+      const line = [clock, String(level) === "info" ? "" : String(level).toUpperCase(), plain(msg), ...fields];
+      const colour = out.hasColors?.() ? (colours[String(level)] ?? "") : "";
+      out.write(`${colour}${line.filter((part) => part !== "").join("  ")}${colour && RESET}\n`, done);
+    },
+  });
+}
+
+function plain(value: unknown): string {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not reach the terminal
+  return (text ?? "").replace(/[\u0000-\u001f\u007f-\u009f]/g, "\ufffd");
+}
