@@ -57,9 +57,9 @@ export async function createApp(options: AppOptions): Promise<Express> {
   // The hot path has a validator of its own: the general one tries the paths of its document one after another.
   app.post(
     "/v1/status-changes",
+    hot.match,
     limit(limits, "changes"),
     readJsonBody,
-    hot.match,
     hot.validate,
     createStatusChange(options),
   );

@@ -32,6 +32,10 @@ export const readJsonBody: RequestHandler[] = [
     // express-openapi-validator keeps a compiled validator for each content type that it has ever seen, in their raw
     // form: without this, a thousand different ones would cost it 300 MB.
     request.headers["content-type"] = "application/json";
+    const encoding = request.headers["content-encoding"];
+    if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
+      throw new LockkeeperError("unsupported-media-type", "Send the body without Content-Encoding.");
+    }
     next();
   },
   parseBody,

@@ -160,7 +160,10 @@ export interface components {
         StatusChangeRequest: {
             credential: components["schemas"]["CredentialRef"];
             status: components["schemas"]["Status"];
-            /** @description For the people who read the audit log */
+            /**
+             * @description For the people who read the audit log. No control characters, line separators or overrides of the direction
+             *     of text: they could make the log read otherwise than it is.
+             */
             reason?: string;
             /** @description The ticket's id; the caller's word, nobody looks it up */
             ticket?: string;
@@ -265,7 +268,10 @@ export interface components {
             status: components["schemas"]["Status"];
             /** @description Read from IAM's eventually consistent list just before the change; null when that could not be read */
             previousStatus: components["schemas"]["ObservedStatus"] | null;
-            /** @description Whether the status differed before; null when that is not known */
+            /**
+             * @description `true`: the status was another one before, and IAM confirmed this one. `false`: it was this one already, or
+             *     IAM provably did nothing. `null`: not known
+             */
             changed: boolean | null;
             /** @description Who asked */
             principal: {
@@ -399,6 +405,7 @@ export interface components {
         /** @description Policy does not allow it; the denial is in the audit log */
         Denied: {
             headers: {
+                Location: components["headers"]["Location"];
                 [name: string]: unknown;
             };
             content: {
@@ -463,9 +470,10 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description This Idempotency-Key was used for another change */
+        /** @description This Idempotency-Key was used for another change, whose id is `statusChange` */
         IdempotencyKeyReused: {
             headers: {
+                Location: components["headers"]["Location"];
                 [name: string]: unknown;
             };
             content: {
@@ -561,6 +569,11 @@ export interface components {
          */
         IdempotencyReplayed: "true";
         /**
+         * @description The request's id, as in the audit log; always Lockkeeper's own, never one that was sent
+         * @example 0192f0c1-2f4e-7c3a-9b1d-6d2a8c1f0e54
+         */
+        RequestId: string;
+        /**
          * @description `true` when the gateway runs as a sandbox: no AWS account is behind it
          * @example true
          */
@@ -616,6 +629,7 @@ export interface operations {
                 headers: {
                     Location: components["headers"]["Location"];
                     "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    "X-Request-Id": components["headers"]["RequestId"];
                     "Lockkeeper-Sandbox": components["headers"]["LockkeeperSandbox"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
@@ -657,7 +671,10 @@ export interface operations {
             /** @description The change */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     "Lockkeeper-Sandbox": components["headers"]["LockkeeperSandbox"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -693,7 +710,10 @@ export interface operations {
             /** @description The credentials, by type and then as IAM orders them */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     "Lockkeeper-Sandbox": components["headers"]["LockkeeperSandbox"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -727,7 +747,10 @@ export interface operations {
             /** @description The owner, the key's status and its last use */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     "Lockkeeper-Sandbox": components["headers"]["LockkeeperSandbox"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -758,7 +781,10 @@ export interface operations {
             /** @description What policy says now */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     "Lockkeeper-Sandbox": components["headers"]["LockkeeperSandbox"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -794,7 +820,10 @@ export interface operations {
                     "application/json": components["schemas"]["Liveness"];
                 };
             };
+            400: components["responses"]["Malformed"];
             405: components["responses"]["MethodNotAllowed"];
+            406: components["responses"]["NotAcceptable"];
+            500: components["responses"]["Internal"];
         };
     };
     readyz: {
@@ -815,7 +844,10 @@ export interface operations {
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
+            400: components["responses"]["Malformed"];
             405: components["responses"]["MethodNotAllowed"];
+            406: components["responses"]["NotAcceptable"];
+            500: components["responses"]["Internal"];
             /** @description Not now; the checks say which part */
             503: {
                 headers: {
@@ -845,7 +877,10 @@ export interface operations {
                     "application/json": Record<string, unknown>;
                 };
             };
+            400: components["responses"]["Malformed"];
             405: components["responses"]["MethodNotAllowed"];
+            406: components["responses"]["NotAcceptable"];
+            500: components["responses"]["Internal"];
         };
     };
 }

@@ -47,16 +47,20 @@ export function operation<Id extends OperationId>(id: Id) {
   return (answer: (call: Call<Id>) => Promise<ReplyOf<Id> | Problem>): RequestHandler =>
     async (request, response) => {
       const { state } = request;
-      state.operation = id;
-      if (state.principal === undefined) throw new LockkeeperError("internal", `${id} was reached without a principal`);
+      const { operation: validated, principal, context } = state;
+      if (validated !== id) throw new LockkeeperError("internal", `${id} was asked with a request that is not its own`);
+      if (principal === undefined) throw new LockkeeperError("internal", `${id} was asked without a principal`);
       const reply = await answer({
         path: request.params as PathOf<Id>,
         body: request.body,
         idempotencyKey: request.get("Idempotency-Key"),
-        principal: state.principal,
-        context: state.context,
+        principal,
+        context,
       });
-      if ("problem" in reply) return sendProblem(response, reply, state.context.requestId);
+      if ("problem" in reply) {
+        state.refusal = reply.code;
+        return sendProblem(response, reply, context.requestId);
+      }
       for (const name in reply.headers) response.setHeader(name, reply.headers[name] ?? "");
       response.status(reply.status).json(reply.body);
     };

@@ -1,4 +1,5 @@
 import type { ErrorRequestHandler, RequestHandler } from "express";
+import type { LockkeeperError } from "../errors.ts";
 import { problemOf, sendProblem } from "./problem.ts";
 import { notFound, translateRequestError } from "./request-error.ts";
 import type { RequestLogger } from "./request-log.ts";
@@ -20,11 +21,15 @@ export function problemHandler(log: RequestLogger): ErrorRequestHandler {
       const location = response.getHeader("Location") ?? problem.headers["Location"];
       log.error({ requestId, code: error.code, location, err: error }, "request failed");
     }
-    if (response.headersSent) {
-      request.socket.destroy();
-      return;
-    }
-    sendProblem(response, problem, requestId);
-    return;
+    // Absent when the request failed before anything was known of it.
+    const state: Partial<typeof request>["state"] = request.state;
+    if (state !== undefined) state.refusal = refusal(error);
+    if (response.headersSent) request.socket.destroy();
+    else sendProblem(response, problem, requestId);
   };
+}
+
+/** The caller is not told why a key or a token does not hold; the operator is. */
+function refusal({ code, cause }: LockkeeperError): string {
+  return code === "unauthenticated" && cause instanceof Error ? `${code}: ${cause.message}` : code;
 }

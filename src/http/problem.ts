@@ -9,6 +9,7 @@ type ProblemBody = components["schemas"]["Problem"];
 
 /** A refusal as RFC 9457 problem details, ready to be sent. */
 export interface Problem {
+  readonly code: ErrorCode;
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly problem: Omit<ProblemBody, "requestId">;
@@ -116,6 +117,7 @@ export function problemOf({ code, message, details, decision, receipt }: Refusal
   const { faults, changeId, awsCode, allow, quota } = details;
   const seconds = details.retryAfter ?? retryAfter;
   return {
+    code,
     status,
     headers: {
       ...(seconds !== undefined && { "Retry-After": String(Math.max(1, Math.ceil(seconds))) }),

@@ -1,5 +1,4 @@
 import OpenApiValidator from "express-openapi-validator";
-import { credentialTypeNames } from "../changes/credential.ts";
 import { type ErrorCode, type Fault, LockkeeperError } from "../errors.ts";
 
 /** The classes of express-openapi-validator's errors; all of them have a status, `headers` and `errors`. */
@@ -62,7 +61,9 @@ export function unsupportedMediaType(options?: ErrorOptions): LockkeeperError {
 }
 
 function malformed(error: InstanceType<typeof BadRequest>): LockkeeperError {
-  const faults = error.errors.slice(0, MAX_FAULTS).map(faultOf);
+  // "Does not match its `then`" only says again that there is a fault inside of it.
+  const errors = error.errors.filter(({ errorCode }: ValidationError) => errorCode !== "if.openapi.validation");
+  const faults = errors.slice(0, MAX_FAULTS).map(faultOf);
   const message = faults.length === 1 ? "The request has a fault; see errors." : "The request has faults; see errors.";
   return new LockkeeperError("malformed-request", message, { faults }, { cause: error });
 }
@@ -77,9 +78,6 @@ interface ValidationError {
 function faultOf({ path, message, errorCode }: ValidationError): Fault {
   if (path.startsWith("/body")) {
     const at = path.slice("/body".length);
-    if (errorCode === "discriminator.openapi.validation") {
-      return { at: `${at}/type`, message: `must be one of ${credentialTypeNames.join(", ")}` };
-    }
     if (errorCode === "additionalProperties.openapi.validation") {
       return { at: harmlessPart(at), message: "must not have unknown members" };
     }

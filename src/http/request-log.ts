@@ -15,12 +15,13 @@ const probes: ReadonlySet<string> = new Set(["livez", "readyz"]);
 export function requestLog(log: RequestLogger): RequestHandler {
   function writeLine(this: ServerResponse & { req: Request }): void {
     const { method, state } = this.req;
-    const { operation, principal, context, startedAt } = state;
+    const { operation, principal, context, startedAt, refusal } = state;
     const line = {
       requestId: context.requestId,
       method,
       operation,
       status: this.statusCode,
+      refusal,
       ms: Math.round((performance.now() - startedAt) * 100) / 100,
       ...(principal && { principal: principal.id, issuer: principal.issuer }),
       sourceIp: context.sourceIp,

@@ -15,6 +15,8 @@ export interface RequestState {
   operation: string | undefined;
   /** Set by authentication and by nothing else. */
   principal: Principal | undefined;
+  /** Why it was refused, for the log: an error code, and what more the operator may know. */
+  refusal: string | undefined;
 }
 
 declare global {
@@ -46,6 +48,7 @@ export function takeIn({ clock, sourceAddress, headers }: TakeInOptions): Reques
       startedAt: performance.now(),
       operation: undefined,
       principal: undefined,
+      refusal: undefined,
     };
     next();
   };

@@ -82,8 +82,8 @@ function problemForParserError(code: string | undefined): WireProblem {
 }
 
 function wireProblem(status: number, reason: string, message: string): WireProblem {
-  const { problem } = problemOf({ code: "malformed-request", message, details: {} });
-  return { status, reason, headers: {}, problem: { ...problem, status } };
+  const { problem, ...rest } = problemOf({ code: "malformed-request", message, details: {} });
+  return { ...rest, status, reason, problem: { ...problem, status } };
 }
 
 function rawReply(refusal: WireProblem, headers: ReadonlyMap<string, string>): Buffer {
