@@ -8,10 +8,11 @@ import { type FindAccessKeyOwnerOptions, findAccessKeyOwner } from "./http/find-
 import { getStatusChange } from "./http/get-status-change.ts";
 import { guardRequest } from "./http/guard.ts";
 import { forgetContentType, readJsonBody } from "./http/json-body.ts";
+import type { Limits } from "./http/limits.ts";
 import { type ListCredentialsOptions, listCredentials } from "./http/list-credentials.ts";
 import { getOnly, type Health, livez, openapi, readyz } from "./http/probes.ts";
 import { noOperation, problemHandler } from "./http/problem-handler.ts";
-import { limit, type RequestLimits } from "./http/rate-limit.ts";
+import { limit } from "./http/rate-limit.ts";
 import { type RequestLogger, requestLog } from "./http/request-log.ts";
 import { takeIn } from "./http/request-state.ts";
 
@@ -22,7 +23,7 @@ export interface AppOptions
     FindAccessKeyOwnerOptions {
   readonly contract: Contract;
   readonly iam: ListCredentialsOptions["iam"] & FindAccessKeyOwnerOptions["iam"];
-  readonly limits: RequestLimits;
+  readonly limits: Limits;
   readonly health: Health;
   readonly log: RequestLogger;
   /** The caller's address; through a trusted proxy, the one that it forwarded. */

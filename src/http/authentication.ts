@@ -1,16 +1,16 @@
 import type { RequestHandler } from "express";
-import type { Principal } from "../authn/principal.ts";
+import type { Authenticate } from "../authn/authenticate.ts";
 import { LockkeeperError } from "../errors.ts";
+import type { Limits } from "./limits.ts";
 
 export interface AuthenticationOptions {
-  /** Throws LockkeeperError `unauthenticated`. */
-  readonly authenticate: (request: { readonly authorization: string | undefined }) => Promise<Principal>;
-  /** Counts a failure against its source; throws LockkeeperError `rate-limited` when there were too many. */
-  readonly failed: (sourceIp: string) => Promise<void>;
+  readonly authenticate: Authenticate;
+  /** A failure is counted against its source, and against nobody who can prove who they are. */
+  readonly limits: Pick<Limits, "failed">;
 }
 
 /** Nothing behind this runs without a principal. The body has not been read yet. */
-export function authentication({ authenticate, failed }: AuthenticationOptions): RequestHandler {
+export function authentication({ authenticate, limits }: AuthenticationOptions): RequestHandler {
   return async (request, response, next) => {
     const { state } = request;
     const { authorization } = request.headers;
@@ -18,7 +18,7 @@ export function authentication({ authenticate, failed }: AuthenticationOptions):
       state.principal = await authenticate({ authorization });
     } catch (error) {
       if (error instanceof LockkeeperError && error.code === "unauthenticated") {
-        await failed(state.context.sourceIp);
+        await limits.failed(state.context.sourceIp);
         response.setHeader(
           "WWW-Authenticate",
           authorization === undefined ? challenge : `${challenge}, error="invalid_token"`,

@@ -1,22 +1,15 @@
 import type { RequestHandler } from "express";
 import { principalKey } from "../authn/principal.ts";
 import { LockkeeperError, type Quota } from "../errors.ts";
-
-/** What is counted apart, so that nobody's reads keep anybody from switching a key off. */
-export type Bucket = "changes" | "reads" | "whatIfs";
-
-export interface RequestLimits {
-  /** Counts one request of a principal. Throws LockkeeperError `rate-limited` with the quota when it is used up. */
-  take(bucket: Bucket, principalKey: string): Promise<Quota>;
-}
+import type { Limits } from "./limits.ts";
 
 /** Counts the request against its principal's quota, and tells the caller what is left. */
-export function limit(limits: RequestLimits, bucket: Bucket): RequestHandler {
+export function limit(limits: Pick<Limits, "take">, name: Parameters<Limits["take"]>[0]): RequestHandler {
   return async (request, response, next) => {
     const { principal } = request.state;
     if (principal === undefined)
       throw new LockkeeperError("internal", "a request without a principal cannot be counted");
-    const quota = await limits.take(bucket, principalKey(principal));
+    const quota = await limits.take(name, principalKey(principal));
     response.setHeader("RateLimit-Policy", rateLimitPolicy(quota));
     response.setHeader("RateLimit", rateLimit(quota));
     next();
