@@ -1,0 +1,54 @@
+import { credentialsMissing, unauthenticated } from "./failure.ts";
+import type { Principal } from "./principal.ts";
+
+/** The ways to prove who one is. Those that the configuration does not open are absent. */
+export interface Proofs {
+  /** Throws `unauthenticated`, or `audit-unavailable` when the keys cannot be had. */
+  readonly apiKey?: (key: string) => Principal;
+  /** Throws `unauthenticated`, or `authentication-unavailable` when an issuer's keys cannot be had. */
+  readonly accessToken?: (token: string) => Promise<Principal>;
+  /** The sandbox's well-known tokens; only its own start-up passes them in. */
+  readonly sandboxTokens?: ReadonlyMap<string, Principal>;
+}
+
+/** As a request sent it: hostile. */
+export interface AuthenticationRequest {
+  readonly authorization: string | undefined;
+}
+
+export type Authenticate = (request: AuthenticationRequest) => Promise<Principal>;
+
+const MAX_TOKEN_LENGTH = 8_192;
+const MAX_HEADER_LENGTH = "Bearer ".length + MAX_TOKEN_LENGTH;
+
+/** RFC 6750, section 2.1, with the one blank that everybody sends; the scheme's case is free (RFC 9110, section 11.1). */
+const bearer = /^bearer ([A-Za-z0-9\-._~+/]+=*)$/i;
+
+/**
+ * Finds out who is calling. The token's shape says which kind of proof it is, so no kind is tried in another's place.
+ *
+ * @returns a function that throws LockkeeperError `unauthenticated`, or `audit-unavailable` and
+ *   `authentication-unavailable` where that cannot be known; none of them holds any of what was sent
+ */
+export function createAuthenticator({ apiKey, accessToken, sandboxTokens }: Proofs): Authenticate {
+  return async ({ authorization }) => {
+    if (authorization === undefined) throw credentialsMissing();
+    const token = bearerToken(authorization);
+    if (token.startsWith("lk_")) {
+      if (apiKey === undefined) throw unauthenticated("API keys are not accepted here");
+      return apiKey(token);
+    }
+    const sandboxPrincipal = sandboxTokens?.get(token);
+    if (sandboxPrincipal !== undefined) return sandboxPrincipal;
+    if (accessToken === undefined)
+      throw unauthenticated("not an API key, and no issuer of access tokens is configured");
+    return accessToken(token);
+  };
+}
+
+function bearerToken(authorization: string): string {
+  if (authorization.length > MAX_HEADER_LENGTH) throw unauthenticated("Authorization is too long");
+  const token = bearer.exec(authorization)?.[1];
+  if (token === undefined) throw unauthenticated("Authorization is not `Bearer` and a token");
+  return token;
+}
