@@ -47,7 +47,9 @@ function readable(out: NodeJS.WriteStream): Writable {
     write(chunk: Buffer, _encoding, done) {
       const { time, level, msg, ...rest } = JSON.parse(chunk.toString("utf8")) as Record<string, unknown>;
       const clock = String(time).slice(11, 19);
-      const fields = Object.entries(rest).map(([name, value]) => `${name}=${plain(value)}`);
+      // A decision's sentence says it all.
+      const shown = rest["event"] === "decision" ? [] : Object.entries(rest);
+      const fields = shown.map(([name, value]) => `${name}=${plain(value)}`);
       const line = [clock, String(level) === "info" ? "" : String(level).toUpperCase(), plain(msg), ...fields];
       const colour = out.hasColors?.() ? (colours[String(level)] ?? "") : "";
       out.write(`${colour}${line.filter((part) => part !== "").join("  ")}${colour && RESET}\n`, done);

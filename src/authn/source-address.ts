@@ -4,7 +4,7 @@ import { addressesWithin, canonicalAddress, parseCidr } from "./ip-address.ts";
 /** The parts of a request that say where it came from, as Node hands them out. */
 export interface Received {
   readonly socket: { readonly remoteAddress?: string | undefined };
-  readonly headers: { readonly "x-forwarded-for"?: string | readonly string[] | undefined };
+  readonly headers: { readonly [name: string]: string | readonly string[] | undefined };
 }
 
 /** What a socket is said to come from once it is closed. */

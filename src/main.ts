@@ -1,0 +1,110 @@
+import { join } from "node:path";
+import { Command } from "commander";
+import { openSqliteStore } from "./audit/sqlite/store.ts";
+import { openJournal } from "./audit/store-journal.ts";
+import { configCheck } from "./cli/config-check.ts";
+import { health } from "./cli/health.ts";
+import { createKey, type KeyCommandOptions, listKeys, revokeKey } from "./cli/keys.ts";
+import { runSandboxIam } from "./cli/sandbox-iam.ts";
+import { serve } from "./cli/serve.ts";
+import { systemClock } from "./clock.ts";
+import { loadConfig } from "./config.ts";
+import { LockkeeperError } from "./errors.ts";
+import { version } from "./version.ts";
+
+const output = {
+  print: (line: string) => void process.stdout.write(`${line}\n`),
+  note: (line: string) => void process.stderr.write(`${line}\n`),
+};
+
+/** The journal of the configured data folder, for one command beside a gateway that may be running. */
+async function withJournal(
+  { config: file }: { config?: string },
+  run: (options: KeyCommandOptions) => Promise<void>,
+): Promise<void> {
+  const config = loadConfig({ file });
+  const store = await openSqliteStore(join(config.dataDir, "lockkeeper.db"), { exclusive: false });
+  const journal = openJournal(store, config.audit);
+  try {
+    await run({ journal, clock: systemClock, output });
+  } finally {
+    await journal.close();
+  }
+}
+
+const configOption = ["--config <file>", "YAML file (default: $LOCKKEEPER_CONFIG)"] as const;
+const count = (value: string) => Number.parseInt(value, 10);
+
+const program = new Command("lockkeeper")
+  .description("A policy-gated gateway for the status of AWS IAM credentials")
+  .version(version)
+  .showHelpAfterError();
+
+program
+  .command("serve")
+  .description("run the gateway")
+  .option("--sandbox", "with an IAM of its own on this machine, and well-known tokens")
+  .option(...configOption)
+  .action(serve);
+
+const keys = program.command("keys").description("API keys of callers");
+keys
+  .command("create")
+  .description("make a key; it is shown once")
+  .requiredOption("--principal <id>", "who it is for")
+  .requiredOption("--kind <kind>", "human, service or bot")
+  .option("--user-name <name>", "the principal's own IAM user")
+  .option("--group <group...>", "groups, seen by policy as lockkeeper#GROUP")
+  .option("--ttl <duration>", "how long it is good: 90d, 12h", "90d")
+  .option(...configOption)
+  .action((options) => withJournal(options, (command) => createKey(command, options)));
+keys
+  .command("list")
+  .description("all keys; never their secrets")
+  .option("--json", "for programs", false)
+  .option(...configOption)
+  .action((options) => withJournal(options, (command) => listKeys(command, options)));
+keys
+  .command("revoke <id>")
+  .description("a running gateway obeys within about a second")
+  .option(...configOption)
+  .action((id, options) => withJournal(options, (command) => revokeKey(command, id)));
+
+program
+  .command("config")
+  .description("the configuration")
+  .command("check")
+  .description("every fault at once, or the effective settings")
+  .option(...configOption)
+  .action(({ config: file }) => {
+    process.exitCode = configCheck({ file }, output.print);
+  });
+
+program
+  .command("health")
+  .description("exit code 0 when the configured gateway answers on this machine")
+  .option(...configOption)
+  .action(async ({ config: file }) => {
+    process.exitCode = (await health(loadConfig({ file }))) ? 0 : 1;
+  });
+
+program
+  .command("sandbox-iam")
+  .description("the sandbox's IAM as a process of its own, for tests and benchmarks")
+  .option("--port <port>", "port on 127.0.0.1", count, 0)
+  .option("--journal <file>", "append every update to this file (JSON Lines)")
+  .option("--extra-users <n>", "users load-0001, … with an access key each", count, 0)
+  .action(({ port, journal: journalFile, extraUsers }) =>
+    runSandboxIam({ port, journalFile, extraUsers, print: output.print }),
+  );
+
+try {
+  await program.parseAsync();
+  // Whatever should still be waiting (a hung disk, a socket that nobody reads) is not waited for.
+  process.exit();
+} catch (error) {
+  if (!(error instanceof LockkeeperError)) throw error;
+  output.note(`lockkeeper: ${error.message}`);
+  for (const { at, message } of error.details.faults ?? []) output.note(`  ${at}: ${message}`);
+  process.exit(1);
+}

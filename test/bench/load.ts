@@ -1,0 +1,49 @@
+import autocannon from "autocannon";
+
+export interface Load {
+  readonly url: string;
+  readonly connections: number;
+  readonly seconds: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body of each request, in turn. */
+  readonly body: () => string;
+  /** The only status that counts; any other fails the benchmark. */
+  readonly expectStatus: number;
+}
+
+export interface Measured {
+  readonly requestsPerSecond: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** Sends requests from this process over keep-alive connections, each as soon as the last is answered. */
+export async function load({ url, connections, seconds, headers, body, expectStatus }: Load): Promise<Measured> {
+  const result = await autocannon({
+    url,
+    connections,
+    duration: seconds,
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    requests: [{ setupRequest: (request) => ({ ...request, body: body() }) }],
+  });
+  const statuses = Object.keys(result.statusCodeStats ?? {});
+  if (result.errors > 0 || statuses.some((status) => Number(status) !== expectStatus)) {
+    throw new Error(
+      `${url} answered ${JSON.stringify(result.statusCodeStats)} with ${result.errors} errors, not ${expectStatus}`,
+    );
+  }
+  return { requestsPerSecond: result.requests.average, p50: result.latency.p50, p99: result.latency.p99 };
+}
+
+/** Sends one request after the other and returns the milliseconds of each. */
+export async function oneByOne(count: number, request: () => Promise<void>): Promise<number[]> {
+  const times: number[] = [];
+  for (let sent = 0; sent < count; sent += 1) {
+    const start = performance.now();
+    await request();
+    times.push(performance.now() - start);
+  }
+  return times;
+}
