@@ -1,0 +1,72 @@
+import { credentialTypes } from "../../changes/credential.ts";
+import { type Action, userMeant } from "./action.ts";
+import { refusal } from "./answer.ts";
+import { pagingConstraints, userNameConstraint } from "./constraints.ts";
+import { page } from "./paging.ts";
+import type { SandboxUser } from "./world.ts";
+import { dateElement, textElement } from "./xml.ts";
+
+const { min, max } = credentialTypes["access-key"].id;
+
+/** What else the gateway, and whoever tries it out, asks IAM and STS. */
+export const lookUps: ReadonlyMap<string, Action> = new Map<string, Action>([
+  [
+    "GetUser",
+    {
+      service: "iam",
+      constraints: [userNameConstraint(128)],
+      perform: (call) => {
+        const user = userMeant(call);
+        return "code" in user ? user : { xml: `<User>${userMembers(user)}</User>` };
+      },
+    },
+  ],
+  [
+    "ListUsers",
+    {
+      service: "iam",
+      constraints: pagingConstraints,
+      perform: ({ parameters, world }) => page(parameters, "Users", world.users(), ({ name }) => name, userMembers),
+    },
+  ],
+  [
+    "GetAccessKeyLastUsed",
+    {
+      service: "iam",
+      constraints: [{ parameter: "AccessKeyId", required: true, length: { min, max }, pattern: "[\\w]+" }],
+      perform: ({ parameters, caller, world }) => {
+        const id = parameters.get("AccessKeyId") ?? "";
+        const owner = world.accessKeyOwner(id);
+        if (owner === undefined) {
+          // Not NoSuchEntity: IAM does not tell an unknown key from one of another account.
+          const what = `is not authorized to perform iam:GetAccessKeyLastUsed on resource: access key ${id}`;
+          return refusal(403, "AccessDenied", `User: ${caller.arn} ${what}`);
+        }
+        const used = owner.credentials["access-key"].get(id)?.lastUsed;
+        const date = used === undefined ? "" : dateElement("LastUsedDate", used.at);
+        const where = textElement("ServiceName", used?.service ?? "N/A") + textElement("Region", used?.region ?? "N/A");
+        return { xml: `${textElement("UserName", owner.name)}<AccessKeyLastUsed>${date}${where}</AccessKeyLastUsed>` };
+      },
+    },
+  ],
+  [
+    "GetCallerIdentity",
+    {
+      service: "sts",
+      constraints: [],
+      perform: ({ caller, world }) => ({
+        xml: textElement("Arn", caller.arn) + textElement("UserId", caller.id) + textElement("Account", world.account),
+      }),
+    },
+  ],
+]);
+
+function userMembers(user: SandboxUser): string {
+  return (
+    textElement("Path", "/") +
+    textElement("UserName", user.name) +
+    textElement("UserId", user.id) +
+    textElement("Arn", user.arn) +
+    dateElement("CreateDate", user.createdAt)
+  );
+}
