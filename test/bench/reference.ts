@@ -3,6 +3,7 @@
 import type { AddressInfo } from "node:net";
 import { IAMClient, ListAccessKeysCommand, UpdateAccessKeyCommand } from "@aws-sdk/client-iam";
 import express from "express";
+import { sandboxCredentials } from "../../src/sandbox/iam/seed.ts";
 
 const [kind, iamUrl] = process.argv.slice(2);
 const app = express();
@@ -12,7 +13,7 @@ if (kind === "sdk" && iamUrl !== undefined) {
   const iam = new IAMClient({
     endpoint: iamUrl,
     region: "us-east-1",
-    credentials: { accessKeyId: "AKIABENCHMARK0000000", secretAccessKey: "benchmark" },
+    credentials: sandboxCredentials,
   });
   app.post("/", async (req, res) => {
     const { userName: UserName, id: AccessKeyId } = req.body.credential;

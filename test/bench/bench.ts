@@ -1,0 +1,35 @@
+// npm run bench [PART ...]: figures of the built gateway in production mode against references in the same run.
+// Parts take turns within each round, so that what else the machine does meets both sides of a ratio.
+import { fileURLToPath } from "node:url";
+import { allowed } from "./allowed.ts";
+import { denied } from "./denied.ts";
+import { flood } from "./flood.ts";
+import { oneCaller } from "./one-caller.ts";
+import { stopAll } from "./processes.ts";
+import { startUp } from "./start-up.ts";
+
+const parts: Readonly<Record<string, () => Promise<void>>> = {
+  denied,
+  allowed,
+  "one-caller": oneCaller,
+  flood,
+  "start-up": startUp,
+};
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !(name in parts));
+if (unknown.length > 0) {
+  console.error(`unknown part: ${unknown.join(", ")}. There are: ${Object.keys(parts).join(", ")}`);
+  process.exit(2);
+}
+
+console.log(`Node.js ${process.version}, ${fileURLToPath(new URL("../../dist", import.meta.url))}`);
+try {
+  for (const [name, run] of Object.entries(parts)) {
+    if (asked.length > 0 && !asked.includes(name)) continue;
+    console.log(`\n${name}`);
+    await run();
+    await stopAll();
+  }
+} finally {
+  await stopAll();
+}
