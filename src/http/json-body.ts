@@ -8,7 +8,7 @@ const MAX_DEPTH = 16;
 const MAX_MEMBERS = 256;
 
 /** `charset` is no parameter of JSON (RFC 8259, 11), but clients send it; any other one is refused. */
-const jsonContentType = /^application\/json(?:[ \t]*;[ \t]*charset="?utf-8"?)?[ \t]*$/i;
+const jsonContentType = /^application\/json(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))?[ \t]*$/i;
 
 const parseBody = express.json({
   limit: MAX_BYTES,
@@ -35,6 +35,10 @@ export const readJsonBody: RequestHandler[] = [
     const encoding = request.headers["content-encoding"];
     if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
       throw new LockkeeperError("unsupported-media-type", "Send the body without Content-Encoding.");
+    }
+    // body-parser would wait for the end of what it does not want.
+    if (Number(request.headers["content-length"] ?? 0) > MAX_BYTES) {
+      throw new LockkeeperError("payload-too-large", "The body is over 16 KiB.");
     }
     next();
   },

@@ -823,7 +823,6 @@ export interface operations {
             400: components["responses"]["Malformed"];
             405: components["responses"]["MethodNotAllowed"];
             406: components["responses"]["NotAcceptable"];
-            500: components["responses"]["Internal"];
         };
     };
     readyz: {
@@ -847,7 +846,6 @@ export interface operations {
             400: components["responses"]["Malformed"];
             405: components["responses"]["MethodNotAllowed"];
             406: components["responses"]["NotAcceptable"];
-            500: components["responses"]["Internal"];
             /** @description Not now; the checks say which part */
             503: {
                 headers: {
@@ -880,7 +878,6 @@ export interface operations {
             400: components["responses"]["Malformed"];
             405: components["responses"]["MethodNotAllowed"];
             406: components["responses"]["NotAcceptable"];
-            500: components["responses"]["Internal"];
         };
     };
 }

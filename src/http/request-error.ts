@@ -16,26 +16,18 @@ export function translateRequestError(error: unknown): LockkeeperError {
   if (error instanceof NotFound) return notFound({ cause: error });
   if (error instanceof MethodNotAllowed) return methodNotAllowed(error.headers?.["Allow"] ?? "", { cause: error });
   if (error instanceof UnsupportedMediaType) return unsupportedMediaType({ cause: error });
-  const type = error instanceof Error && "type" in error ? error.type : undefined;
-  if (typeof type === "string" && Object.hasOwn(bodyErrors, type)) {
-    const [code, message] = bodyErrors[type] ?? unknownBodyError;
-    return new LockkeeperError(code, message, {}, { cause: error });
-  }
+  const known = error instanceof Error && "type" in error ? bodyErrors.get(error.type) : undefined;
+  if (known !== undefined) return new LockkeeperError(...known, {}, { cause: error });
   return new LockkeeperError("internal", "an error that nobody expected", {}, { cause: error });
 }
 
-type BodyError = readonly [code: ErrorCode, message: string];
-const unknownBodyError: BodyError = ["malformed-request", "The body cannot be read."];
-
-/** body-parser's error types (its README, "Errors") that this service's options can bring about. */
-const bodyErrors: Readonly<Record<string, BodyError>> = {
-  "entity.too.large": ["payload-too-large", "The body is over 16 KiB."],
-  "entity.parse.failed": ["malformed-request", "The body is not valid JSON."],
-  "request.aborted": ["malformed-request", "The body ended early."],
-  "request.size.invalid": ["malformed-request", "The body is not as long as Content-Length says."],
-  "charset.unsupported": ["unsupported-media-type", "Send JSON as UTF-8."],
-  "encoding.unsupported": ["unsupported-media-type", "Send the body without Content-Encoding."],
-};
+/** body-parser's error types (its README, "Errors"), as far as its options here let them come about. */
+const bodyErrors: ReadonlyMap<unknown, readonly [code: ErrorCode, message: string]> = new Map([
+  ["entity.too.large", ["payload-too-large", "The body is over 16 KiB."]],
+  ["entity.parse.failed", ["malformed-request", "The body is not valid JSON."]],
+  ["request.aborted", ["malformed-request", "The body ended early."]],
+  ["request.size.invalid", ["malformed-request", "The body is not as long as Content-Length says."]],
+]);
 
 /** No such path. */
 export function notFound(options?: ErrorOptions): LockkeeperError {
