@@ -257,19 +257,19 @@ describe("the content type", () => {
   );
 
   it("in hundreds of forms makes the validator keep nothing new: it is the same to it, or not there", async () => {
-    await post(change);
-    await gateway.request("POST", "/v1/decisions", { body: change });
-    await gateway.request("GET", "/v1/users/Bob/credentials");
-    const added = vi.spyOn(Object.getPrototypeOf(Ajv2020.prototype), "addSchema");
-    for (let n = 0; n < 300; n += 1) {
+    const fresh = await startGateway();
+    const askAll = async (as: string, headers: Record<string, string>) => {
+      await fresh.request("POST", path, { as, body: change, headers });
+      await fresh.request("POST", "/v1/decisions", { as, body: change, headers });
+      await fresh.request("GET", "/v1/users/sofia/credentials", { as, headers });
+    };
+    await askAll("viewer", { "content-type": "application/json" });
+    const compiled = vi.spyOn(Object.getPrototypeOf(Ajv2020.prototype), "addSchema");
+    for (let n = 0; n < 200; n += 1) {
       const type = n % 2 === 0 ? `application/json; x=${n}` : `application/json;${" ".repeat(n)}charset="utf-8"`;
-      const as = "viewer";
-      await gateway.request("POST", path, { as, body: change, headers: { "content-type": type } });
-      if (n % 10 === 0) {
-        await gateway.request("POST", "/v1/decisions", { as, body: change, headers: { "content-type": type } });
-        await gateway.request("GET", "/v1/users/Bob/credentials", { as: "sofia", headers: { "content-type": type } });
-      }
+      await askAll("viewer", { "content-type": type });
     }
-    expect(added).not.toHaveBeenCalled();
+    expect(compiled).not.toHaveBeenCalled();
+    await fresh.close();
   });
 });
