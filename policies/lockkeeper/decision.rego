@@ -1,8 +1,8 @@
 # METADATA
 # title: The decision
 # description: |
-#   One answer to one request. Deny overrides; what nothing allows is not permitted. Every reason has a stable code; its
-#   sentence for people is in package lockkeeper.reasons.
+#   One answer to one request. Deny overrides; what nothing allows is not permitted. Every reason has a stable code for
+#   programs and a sentence for people.
 # scope: subpackages
 # schemas:
 #   - input: schema.input
@@ -11,7 +11,6 @@ package lockkeeper
 
 import data.lockkeeper.changes
 import data.lockkeeper.reads
-import data.lockkeeper.reasons
 import data.lockkeeper.request
 import rego.v1
 
@@ -34,9 +33,10 @@ decision := answer(false, deny) if {
 	count(missing) > 0
 }
 
-answer(allowed, codes) := {
+# Sorted by their codes, so that the same request always gets the same answer.
+answer(allowed, reasons) := {
 	"allow": allowed,
-	"reasons": reasons.explain(codes),
+	"reasons": sort(reasons),
 	"obligations": [],
 	"needs": [],
 }
@@ -45,11 +45,26 @@ allow := changes.allow | reads.allow
 
 missing := changes.missing
 
-deny contains code if some code in changes.deny
+deny contains reason if some reason in changes.deny
 
-deny contains "site-data-missing" if not data.site.protectedUsers
+deny contains {
+	"code": "site-data-missing",
+	"message": "The site's data is not loaded, so it is not known who may do what.",
+} if {
+	not data.site.protectedUsers
+}
 
-deny contains "principal-suspended" if data.site.suspended.principals[request.principal_key]
+deny contains {
+	"code": "principal-suspended",
+	"message": "This principal is suspended.",
+} if {
+	data.site.suspended.principals[request.principal_key]
+}
 
 # onBehalfOf is the caller's word, so it never opens anything: it only closes.
-deny contains "on-behalf-of-suspended" if data.site.suspended.people[request.on_behalf_of]
+deny contains {
+	"code": "on-behalf-of-suspended",
+	"message": "The person on whose behalf this is asked is suspended.",
+} if {
+	data.site.suspended.people[request.on_behalf_of]
+}

@@ -14,17 +14,26 @@ roles_that_may := {
 	"lockkeeper:ReadStatusChange": {"admin", "oncall", "viewer"},
 }
 
-allow contains concat("-", [role, "may-look"]) if {
+allow contains {
+	"code": concat("-", [role, "may-look"]),
+	"message": concat(" ", ["The role", role, "may look at this."]),
+} if {
 	some role in request.roles
 	role in roles_that_may[input.action]
 }
 
-allow contains "owner-may-look" if {
+allow contains {
+	"code": "owner-may-look",
+	"message": "Everybody may look at their own credentials.",
+} if {
 	input.action in {"lockkeeper:ListCredentials", "lockkeeper:ReadStatusChange"}
 	request.own
 }
 
-allow contains "requester-may-look" if {
+allow contains {
+	"code": "requester-may-look",
+	"message": "Who asked for a change may see what became of it.",
+} if {
 	input.action == "lockkeeper:ReadStatusChange"
 	input.change.requestedBy.issuer == input.principal.issuer
 	input.change.requestedBy.id == input.principal.id

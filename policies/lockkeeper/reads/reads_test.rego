@@ -3,10 +3,12 @@ package lockkeeper.reads_test
 import data.lockkeeper.reads
 import rego.v1
 
+codes(reasons) := {reason.code | some reason in reasons}
+
 test_who_may_change_may_look_it_up if {
 	every action in {"lockkeeper:ListCredentials", "lockkeeper:FindAccessKeyOwner"} {
 		every role in {"admin", "chatops", "oncall", "ticketing", "viewer"} {
-			reads.allow == {concat("-", [role, "may-look"])} with input as {"action": action}
+			codes(reads.allow) == {concat("-", [role, "may-look"])} with input as {"action": action}
 				with data.lockkeeper.request.roles as {role}
 		}
 	}
@@ -14,7 +16,7 @@ test_who_may_change_may_look_it_up if {
 
 test_bots_do_not_see_everybodys_changes if {
 	every role in {"chatops", "ticketing"} {
-		reads.allow == set() with input as {"action": "lockkeeper:ReadStatusChange"}
+		codes(reads.allow) == set() with input as {"action": "lockkeeper:ReadStatusChange"}
 			with data.lockkeeper.request.roles as {role}
 	}
 }
@@ -22,9 +24,9 @@ test_bots_do_not_see_everybodys_changes if {
 test_owners_look_at_their_own if {
 	request := {"principal": {"userName": "bob"}, "credential": {"userName": "Bob"}}
 	every action in {"lockkeeper:ListCredentials", "lockkeeper:ReadStatusChange"} {
-		reads.allow == {"owner-may-look"} with input as object.union(request, {"action": action})
+		codes(reads.allow) == {"owner-may-look"} with input as object.union(request, {"action": action})
 	}
-	reads.allow == set() with input as object.union(request, {"action": "lockkeeper:FindAccessKeyOwner"})
+	codes(reads.allow) == set() with input as object.union(request, {"action": "lockkeeper:FindAccessKeyOwner"})
 }
 
 test_requesters_see_their_changes if {
@@ -33,11 +35,12 @@ test_requesters_see_their_changes if {
 		"principal": {"id": "jo", "issuer": "idp"},
 		"change": {"requestedBy": {"id": "jo", "issuer": "idp"}},
 	}
-	reads.allow == {"requester-may-look"} with input as request
-	reads.allow == set() with input as object.union(request, {"principal": {"issuer": "other"}})
-	reads.allow == set() with input as object.union(request, {"principal": {"id": "al"}})
+	codes(reads.allow) == {"requester-may-look"} with input as request
+	codes(reads.allow) == set() with input as object.union(request, {"principal": {"issuer": "other"}})
+	codes(reads.allow) == set() with input as object.union(request, {"principal": {"id": "al"}})
 }
 
 test_roles_do_not_allow_changes_here if {
-	reads.allow == set() with input as {"action": "iam:UpdateAccessKey"} with data.lockkeeper.request.roles as {"admin"}
+	codes(reads.allow) == set() with input as {"action": "iam:UpdateAccessKey"}
+		with data.lockkeeper.request.roles as {"admin"}
 }

@@ -22,7 +22,10 @@ roles contains role if {
 
 # METADATA
 # description: The IAM user to whom the credential belongs.
-user := lower(input.credential.userName) if is_string(input.credential.userName)
+user := lower(input.credential.userName) if {
+	is_string(input.credential.userName)
+	input.credential.userName != ""
+}
 
 # METADATA
 # description: The credential belongs to the principal itself.

@@ -25,6 +25,10 @@ test_names_of_other_types_are_none if {
 	not request.on_behalf_of with input as {"onBehalfOf": {"id": ["sofia"]}}
 }
 
+test_the_empty_name_is_nobodys if {
+	not request.own with input as {"principal": {"userName": ""}, "credential": {"userName": ""}}
+}
+
 test_nobody_is_no_person if not request.on_behalf_of with input as {"onBehalfOf": {"id": ""}}
 
 test_well_formed_tickets if {

@@ -1,0 +1,47 @@
+import { gunzipSync } from "node:zlib";
+
+const BLOCK = 512;
+/** A bundle is a few hundred KiB; more than this unpacked is refused, however small it was packed. */
+const MAX_UNPACKED = 64 * 1024 * 1024;
+
+/**
+ * Unpacks a gzipped tar archive of regular files, which is what OPA bundles are (POSIX.1-1988 ustar). Names lose a
+ * leading `./` or `/`.
+ * @throws Error when it is cut short, over 64 MiB unpacked, holds anything but files and folders, or one name twice
+ */
+export function readArchive(packed: Uint8Array): ReadonlyMap<string, Uint8Array<ArrayBuffer>> {
+  const tar = gunzipSync(packed, { maxOutputLength: MAX_UNPACKED });
+  const files = new Map<string, Uint8Array<ArrayBuffer>>();
+  for (let at = 0; ; ) {
+    const header = tar.subarray(at, at + BLOCK);
+    if (header.length < BLOCK) throw new Error("the archive is cut short");
+    if (header.every((byte) => byte === 0)) return files;
+
+    const name = [text(header, 345, 155), text(header, 0, 100)].filter((part) => part !== "").join("/");
+    const size = octal(header, 124, 12);
+    const type = text(header, 156, 1);
+    const start = at + BLOCK;
+    if (start + size > tar.length) throw new Error("the archive is cut short");
+    if (type === "0" || type === "") {
+      const path = name.replace(/^\.?\/+/, "");
+      if (files.has(path)) throw new Error(`the archive holds ${path} twice`);
+      files.set(path, Uint8Array.from(tar.subarray(start, start + size)));
+    } else if (type !== "5") {
+      throw new Error(`the archive holds something that is no file: ${name}`);
+    }
+    at = start + Math.ceil(size / BLOCK) * BLOCK;
+  }
+}
+
+/** A field of a header: text up to its first NUL. */
+function text(header: Buffer, offset: number, length: number): string {
+  const field = header.toString("utf8", offset, offset + length);
+  const end = field.indexOf("\0");
+  return end === -1 ? field : field.slice(0, end);
+}
+
+function octal(header: Buffer, offset: number, length: number): number {
+  const digits = text(header, offset, length).trim();
+  if (!/^[0-7]{1,11}$/.test(digits)) throw new Error("the archive has a malformed header");
+  return Number.parseInt(digits, 8);
+}

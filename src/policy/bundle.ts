@@ -1,0 +1,74 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { LockkeeperError } from "../errors.ts";
+import { readArchive } from "./archive.ts";
+
+/** The one rule that Lockkeeper asks. */
+export const ENTRYPOINT = "lockkeeper/decision";
+
+/** Compiled policies: what an OPA bundle holds, as far as deciding needs it. Says nothing of the site's data. */
+export interface Bundle {
+  readonly revision: string;
+  /** SHA-256 of the WebAssembly, hex. */
+  readonly wasmDigest: string;
+  readonly module: WebAssembly.Module;
+  /** The parts of `data` that the bundle owns. */
+  readonly roots: readonly string[];
+  /** JSON schemas of the top-level keys of the data that it expects beside it; empty when it says nothing of them. */
+  readonly dataSchemas: Readonly<Record<string, object>>;
+}
+
+// https://www.openpolicyagent.org/docs/latest/management-bundles/#bundle-file-format; other keys are OPA's business.
+const manifest = z.object({
+  revision: z.string().min(1).max(128),
+  roots: z.array(z.string().min(1)).min(1),
+  wasm: z.array(z.object({ entrypoint: z.string(), module: z.string() })),
+  metadata: z.object({ dataSchemas: z.record(z.string(), z.looseObject({})).default({}) }).default({ dataSchemas: {} }),
+});
+
+/**
+ * Reads a bundle that `opa build -t wasm` made.
+ * @param path of `bundle.tar.gz`
+ * @throws LockkeeperError `policy-unavailable` when it cannot be read or is not a bundle for {@link ENTRYPOINT}
+ */
+export function loadBundle(path: string): Bundle {
+  try {
+    return readBundle(readFileSync(path));
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new LockkeeperError("policy-unavailable", `Cannot load the policy bundle ${path}: ${why}`, {}, { cause });
+  }
+}
+
+/**
+ * Reads a bundle's bytes.
+ * @throws Error that says what is wrong with it
+ */
+export function readBundle(packed: Uint8Array): Bundle {
+  const files = readArchive(packed);
+  const parsed = manifest.safeParse(JSON.parse(new TextDecoder().decode(fileIn(files, ".manifest"))));
+  if (!parsed.success) throw new Error(`its .manifest is malformed:\n${z.prettifyError(parsed.error)}`);
+  const { revision, roots, wasm, metadata } = parsed.data;
+
+  const entry = wasm.find(({ entrypoint }) => entrypoint === ENTRYPOINT);
+  if (entry === undefined) throw new Error(`it has no WebAssembly entrypoint ${ENTRYPOINT}`);
+  // Data inside a bundle is the bundle's own; what Lockkeeper does not hand to the policy must not be expected by it.
+  const data: unknown = JSON.parse(new TextDecoder().decode(files.get("data.json") ?? new TextEncoder().encode("{}")));
+  if (JSON.stringify(data) !== "{}") throw new Error("it carries data; the site's data is given apart from it");
+
+  const code = fileIn(files, entry.module.replace(/^\//, ""));
+  return {
+    revision,
+    wasmDigest: createHash("sha256").update(code).digest("hex"),
+    module: new WebAssembly.Module(code),
+    roots,
+    dataSchemas: metadata.dataSchemas,
+  };
+}
+
+function fileIn(files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>, name: string): Uint8Array<ArrayBuffer> {
+  const content = files.get(name);
+  if (content === undefined) throw new Error(`it holds no ${name}`);
+  return content;
+}

@@ -1,0 +1,56 @@
+import { readFileSync } from "node:fs";
+import { Ajv, type ErrorObject } from "ajv";
+import { type Fault, LockkeeperError } from "../errors.ts";
+import type { Bundle } from "./bundle.ts";
+
+/** The document that policy knows as `data`, apart from what the bundle itself defines: at least `site`. */
+export type PolicyData = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads the site's data from a JSON file.
+ * @throws LockkeeperError `configuration` when it cannot be read or is no JSON object
+ */
+export function loadData(path: string): PolicyData {
+  let data: unknown;
+  try {
+    data = JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new LockkeeperError("configuration", `Cannot read the policy data ${path}: ${why}`, {}, { cause });
+  }
+  if (!isObject(data)) throw new LockkeeperError("configuration", `The policy data ${path} is not a JSON object.`);
+  return data;
+}
+
+/**
+ * Checks data against what the bundle expects. Data of another shape would be looked up in vain: a protected user
+ * written in capitals would not be protected.
+ * @throws LockkeeperError `configuration` with every fault
+ */
+export function checkData({ roots, dataSchemas }: Bundle, data: PolicyData): void {
+  const owned = roots.map((root) => root.split("/")[0]);
+  const faults = Object.keys(data)
+    .filter((key) => owned.includes(key))
+    .map((key): Fault => ({ at: `data.${key}`, message: "belongs to the policies and cannot be given as data" }));
+  const expected = Object.keys(dataSchemas);
+  if (expected.length > 0) {
+    const ajv = new Ajv({ allErrors: true });
+    const schema = { type: "object", properties: dataSchemas, required: expected, additionalProperties: false };
+    if (!ajv.validate(schema, data)) faults.push(...(ajv.errors ?? []).map(faultOf));
+  }
+  if (faults.length === 0) return;
+  const list = faults.map(({ at, message }) => `${at}: ${message}`).join("\n");
+  throw new LockkeeperError("configuration", `The policy data is not what the policies expect:\n${list}`, { faults });
+}
+
+function faultOf({ instancePath, message, params, propertyName }: ErrorObject): Fault {
+  const named = propertyName ?? params["additionalProperty"];
+  return {
+    at: `data${instancePath.replaceAll("/", ".")}`,
+    message: `${typeof named === "string" ? `${JSON.stringify(named)} ` : ""}${message ?? "is not valid"}`,
+  };
+}
+
+function isObject(value: unknown): value is PolicyData {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

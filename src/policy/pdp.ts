@@ -1,0 +1,167 @@
+import { LockkeeperError } from "../errors.ts";
+import { type Bundle, ENTRYPOINT } from "./bundle.ts";
+import { checkData, type PolicyData } from "./data.ts";
+import type { Reason, Ruling } from "./decision.ts";
+import { Evaluator, jsonBytes } from "./evaluator.ts";
+import type { PolicyInput } from "./input.ts";
+import { encodeInput } from "./input-json.ts";
+import type { Pdp } from "./pep.ts";
+import { readResult } from "./result.ts";
+
+/** Why the PDP denies without, or against, a policy's word: the code, and the sentence for people. */
+const faults = {
+  "policy-unavailable": "No policy is loaded, so nothing is allowed.",
+  "policy-input-malformed": "The request cannot be put before policy, so it is not allowed.",
+  "policy-input-too-large": "The request is too large to be put before policy, so it is not allowed.",
+  "policy-error": "The policy failed on this request, so it is not allowed.",
+  "policy-undefined": "The policy gave no decision on this request, so it is not allowed.",
+  "policy-malformed": "The policy's decision is malformed, so it is not allowed.",
+  "policy-obligation-unknown": "The policy allows this under an obligation that Lockkeeper does not know.",
+  "policy-needs-unknown": "The policy needs facts that Lockkeeper cannot look up.",
+} as const;
+
+export type FaultCode = keyof typeof faults;
+
+/** Something that the operator should hear of, beside the denial that the caller gets. */
+export interface PolicyFault {
+  /** `policy-slow` denies nothing: an evaluation has taken longer than {@link SLOW_MS}. */
+  readonly code: FaultCode | "policy-slow";
+  readonly revision: string;
+  readonly cause: Error;
+}
+
+export interface PdpOptions {
+  readonly onFault?: (fault: PolicyFault) => void;
+  /** Monotonic milliseconds, by which evaluations are timed. */
+  readonly now?: () => number;
+}
+
+/** A decision takes microseconds. WebAssembly cannot be interrupted, so a bundle that takes this long is not activated. */
+const SLOW_MS = 50;
+/** The first hundred evaluations of a module take 5 to 20 times as long as the later ones. */
+const WARM_UP_ROUNDS = 300;
+/** Enough of them to tell a slow policy from a busy machine. */
+const TIMED_ROUNDS = 5;
+
+/**
+ * Decides by Rego policies in WebAssembly. Allows only on exactly one well-formed decision whose `allow` is `true`, with
+ * no obligation and no open need; whatever else happens denies with a code of its own.
+ */
+export class PolicyDecisionPoint implements Pdp {
+  #active: Evaluator | undefined;
+  readonly #onFault: (fault: PolicyFault) => void;
+  readonly #now: () => number;
+
+  constructor({ onFault = () => {}, now = () => performance.now() }: PdpOptions = {}) {
+    this.#onFault = onFault;
+    this.#now = now;
+  }
+
+  /** The revision of the policies that decide now; undefined before the first {@link activate}. */
+  get revision(): string | undefined {
+    return this.#active?.bundle.revision;
+  }
+
+  /**
+   * Puts a bundle and data in place of the ones before, at once and whole, after they have been checked, tried on a
+   * request that must be denied, and warmed up. When anything is wrong, what was active stays so.
+   * @throws LockkeeperError `configuration` when the data does not fit the bundle, `policy-unavailable` when the bundle
+   *   does not work
+   */
+  activate(bundle: Bundle, data: PolicyData): void {
+    checkData(bundle, data);
+    try {
+      const evaluator = new Evaluator(bundle, data);
+      this.#tryOut(evaluator);
+      this.#active = evaluator;
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const message = `The policies ${bundle.revision} do not work: ${why}`;
+      throw new LockkeeperError("policy-unavailable", message, {}, { cause });
+    }
+  }
+
+  /** Never throws, never waits. Takes some microseconds. */
+  decide(input: PolicyInput): Ruling {
+    const active = this.#active;
+    if (active === undefined) return this.#deny("policy-unavailable", undefined);
+    try {
+      return this.#evaluate(active, input);
+    } catch (cause) {
+      return this.#deny("policy-error", active, cause instanceof Error ? cause : new Error(String(cause)));
+    }
+  }
+
+  #evaluate(active: Evaluator, input: PolicyInput): Ruling {
+    const bytes = encodeInput(input);
+    if (typeof bytes === "string") return this.#deny(bytes, active);
+
+    const start = this.#now();
+    const result = readResult(active.evaluate(bytes));
+    const took = this.#now() - start;
+    if (took > SLOW_MS) this.#report("policy-slow", active, new Error(`a decision took ${Math.round(took)} ms`));
+
+    if (result.kind === "undefined") return this.#deny("policy-undefined", active);
+    if (result.kind === "malformed") return this.#deny("policy-malformed", active, new Error(result.what));
+    const { allow, reasons, obligations, needs } = result;
+    if (allow && obligations.length > 0) return this.#deny("policy-obligation-unknown", active, undefined, obligations);
+    if (allow && needs.length > 0) return this.#deny("policy-needs-unknown", active);
+    return ruling(active.bundle, allow, reasons, obligations);
+  }
+
+  /** Asks for what must be denied, often enough for the module to be warm. */
+  #tryOut(evaluator: Evaluator): void {
+    const input = jsonBytes(JSON.stringify(nobodysRequest));
+    const durations: number[] = [];
+    for (let round = 0; round < WARM_UP_ROUNDS; round++) {
+      const start = this.#now();
+      const result = readResult(evaluator.evaluate(input));
+      durations.push(this.#now() - start);
+      if (result.kind !== "answer") throw new Error(`its decision on a request that nobody made is ${result.kind}`);
+      if (result.allow) throw new Error("it allows a request that nobody made");
+      if (round === TIMED_ROUNDS && median(durations) > SLOW_MS) throw new Error(`it takes longer than ${SLOW_MS} ms`);
+    }
+  }
+
+  #deny(code: FaultCode, active: Evaluator | undefined, cause?: Error, obligations: readonly unknown[] = []): Ruling {
+    const message = faults[code];
+    this.#report(code, active, cause ?? new Error(message));
+    return ruling(active?.bundle, false, [{ code, message }], obligations);
+  }
+
+  #report(code: PolicyFault["code"], active: Evaluator | undefined, cause: Error): void {
+    try {
+      this.#onFault({ code, revision: active?.bundle.revision ?? "none", cause });
+    } catch {
+      // Who listens cannot change a decision, and there is nobody else to tell.
+    }
+  }
+}
+
+function ruling(
+  bundle: Bundle | undefined,
+  allow: boolean,
+  reasons: readonly Reason[],
+  obligations: readonly unknown[],
+): Ruling {
+  const { revision, wasmDigest } = bundle ?? { revision: "none", wasmDigest: "none" };
+  return { allow, reasons, obligations, revision, entrypoint: ENTRYPOINT, wasmDigest };
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
+
+/** A change of nobody's credential that nobody has asked for. */
+const nobodysRequest: PolicyInput = {
+  principal: { id: "nobody", issuer: "lockkeeper:self-test", kind: "service", groups: [], authn: "api-key" },
+  action: "iam:UpdateAccessKey",
+  credential: { type: "access-key", id: "AKIANOBODYSACCESSKEY", userName: "nobody", account: "000000000000" },
+  change: { status: "Active" },
+  context: {
+    time: { rfc3339: "1970-01-01T00:00:00.000Z", epochMs: 0, hour: 0, weekday: "Thursday", zone: "UTC" },
+    sourceIp: "127.0.0.1",
+    channel: "rest",
+    requestId: "self-test",
+  },
+};
