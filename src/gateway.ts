@@ -1,6 +1,6 @@
+import { randomUUIDv7 } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { v7 as uuidv7 } from "uuid";
 import { createApp } from "./app.ts";
 import { serviceRecord } from "./audit/admin-record.ts";
 import { openSqliteStore } from "./audit/sqlite/store.ts";
@@ -73,10 +73,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       onTrouble: (err, changeId) => log.warn({ err, changeId }, "IAM gave no clear answer"),
     });
     closers.push(() => iam.close());
-    const ownUserName = await ownUser(iam, config);
-
-    const file = join(config.dataDir, "lockkeeper.db");
-    const journal = openJournal(await openSqliteStore(file, { exclusive: true }), config.audit);
+    // The database opens in its own thread, and AWS answers, while the contract is read here.
+    const opening = openSqliteStore(join(config.dataDir, "lockkeeper.db"), { exclusive: true });
+    const asking = ownUser(iam, config);
+    const contract = loadContract();
+    const [opened, asked] = await Promise.allSettled([opening, asking]);
+    if (opened.status === "fulfilled") closers.push(() => opened.value.close());
+    const [store, ownUserName] = [valueOf(opened), valueOf(asked)];
+    const journal = openJournal(store, config.audit);
     closers.push(() => journal.close());
     const stopped = new AbortController();
     closers.push(() => stopped.abort());
@@ -102,7 +106,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     closers.push(() => reconciler.stop());
 
     const service = {
-      instance: uuidv7(),
+      instance: randomUUIDv7(),
       configDigest: configDigest(config),
       revision: bundle.revision,
       account: config.iam.account,
@@ -115,7 +119,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const headers = replyHeaders({ sandbox: sandbox !== undefined, tls: config.tls !== undefined });
     const limits = createLimits(config.limits);
     const app = await createApp({
-      contract: loadContract(),
+      contract,
       authenticate: createAuthenticator({
         ...(config.authn.apiKeys.enabled && { apiKey: createApiKeyProof(ring, clock) }),
         ...(config.authn.issuers.length > 0 && {
@@ -161,6 +165,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await close();
     throw error;
   }
+}
+
+function valueOf<T>(result: PromiseSettledResult<T>): T {
+  if (result.status === "rejected") throw result.reason;
+  return result.value;
 }
 
 function openPolicy({ policy }: Config, log: Logger, sandbox: Sandbox | undefined) {

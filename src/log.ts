@@ -10,14 +10,20 @@ export interface LogOptions {
 }
 
 /**
- * Fields that never reach the log, should anybody ever hand a whole request or key to it. Lockkeeper logs named fields
- * only, so this is the second line.
+ * Names under which secrets travel. Lockkeeper logs named fields only, none of these; should anybody ever hand one over,
+ * its value does not get through. Serializers by name cost nothing where the name does not occur; redaction by paths
+ * cost an eighth of a denied change.
  */
-const redacted = ["authorization", "token", "secret", "password", "headers", "body", "cookie"].flatMap((name) => [
-  name,
-  `*.${name}`,
-  `*.*.${name}`,
-]);
+const secret = ["authorization", "token", "key", "secret", "password", "headers", "body", "cookie"];
+const redacted = Object.fromEntries(secret.map((name) => [name, () => "[redacted]"]));
+
+/** Of an error only what is Lockkeeper's own or the runtime's: vendors hang whole requests on theirs. */
+function loggedError(error: unknown): object {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const { name, message, stack, cause } = error;
+  const code = "code" in error ? String(error.code) : undefined;
+  return { name, code, message, stack, ...(cause !== undefined && { cause: loggedError(cause) }) };
+}
 
 /** The service's log on standard output: one line for each event, JSON for machines or readable for people. */
 export function createLog({ level, format }: LogOptions): { readonly log: Logger; flush(): void } {
@@ -26,7 +32,7 @@ export function createLog({ level, format }: LogOptions): { readonly log: Logger
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
-    redact: { paths: redacted, censor: "[redacted]" },
+    serializers: { ...redacted, err: loggedError },
   };
   if (format === "pretty" || (format === "auto" && process.stdout.isTTY === true)) {
     return { log: pino(options, readable(process.stdout)), flush: () => {} };

@@ -1,4 +1,4 @@
-import { v7 as uuidv7 } from "uuid";
+import { randomUUIDv7 } from "node:crypto";
 import { LockkeeperError } from "../errors.ts";
 import { version } from "../version.ts";
 import type { AuditRecord } from "./journal.ts";
@@ -59,7 +59,7 @@ const profiles = Object.freeze(["cloud", "security_control"]);
  * @throws LockkeeperError `audit-unavailable` for a record that is too large for the log: then nothing goes ahead
  */
 export function auditRecord(event: Event): AuditRecord {
-  const uid = uuidv7();
+  const uid = randomUUIDv7();
   const activityId = activities[event.activity];
   const body = JSON.stringify({
     class_uid: 6003,

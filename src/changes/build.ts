@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto";
-import { v7 as uuidv7 } from "uuid";
+import { createHash, randomUUIDv7 } from "node:crypto";
 import type { Principal } from "../authn/principal.ts";
 import { LockkeeperError } from "../errors.ts";
 import type { Change, RequestContext } from "./change.ts";
@@ -45,7 +44,7 @@ export function buildChange(
   }
   Object.freeze(principal.groups);
   return Object.freeze({
-    id: uuidv7(),
+    id: randomUUIDv7(),
     action: credentialTypes[type].updateAction,
     principal: Object.freeze(principal),
     credential: Object.freeze({ type, id, userName, account }),

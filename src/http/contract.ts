@@ -28,10 +28,10 @@ const contractFile = new URL("../../openapi.yaml", import.meta.url);
 
 /** Reads the contract. Throws when the file is missing or no YAML. */
 export function loadContract(file: URL = contractFile): Contract {
-  const text = readFileSync(file, "utf8");
-  const all = withoutDiscriminators(parse(text));
+  const document: OpenApiDocument = parse(readFileSync(file, "utf8"));
+  const all = withoutDiscriminators(document);
   return {
-    json: Buffer.from(JSON.stringify(parse(text))),
+    json: Buffer.from(JSON.stringify(document)),
     all,
     only: (path) => ({ ...all, paths: { [path]: all.paths?.[path] ?? missing(path) } }),
   };

@@ -1,6 +1,6 @@
+import { randomUUIDv7 } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { RequestHandler } from "express";
-import { v7 as uuidv7 } from "uuid";
 import type { Principal } from "../authn/principal.ts";
 import type { RequestContext } from "../changes/change.ts";
 import type { Clock } from "../clock.ts";
@@ -40,7 +40,7 @@ export interface TakeInOptions {
 export function takeIn({ clock, sourceAddress, headers }: TakeInOptions): RequestHandler {
   const common = new Map(headers);
   return (request, response, next) => {
-    const requestId = uuidv7();
+    const requestId = randomUUIDv7();
     response.setHeaders(common);
     response.setHeader("X-Request-Id", requestId);
     request.state = {

@@ -1,7 +1,7 @@
+import { randomUUIDv7 } from "node:crypto";
 import http, { type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import https from "node:https";
 import type { Duplex } from "node:stream";
-import { v7 as uuidv7 } from "uuid";
 import { type Problem, problemBytes, problemOf } from "./problem.ts";
 
 export interface ServerOptions {
@@ -87,7 +87,7 @@ function wireProblem(status: number, reason: string, message: string): WireProbl
 }
 
 function rawReply(refusal: WireProblem, headers: ReadonlyMap<string, string>): Buffer {
-  const requestId = uuidv7();
+  const requestId = randomUUIDv7();
   const body = problemBytes(refusal, requestId);
   const lines = [
     `HTTP/1.1 ${refusal.status} ${refusal.reason}`,

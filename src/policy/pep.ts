@@ -1,4 +1,4 @@
-import { v7 as uuidv7 } from "uuid";
+import { randomUUIDv7 } from "node:crypto";
 import type { Journal, Receipt } from "../audit/journal.ts";
 import { denialRecord, readDenialRecord, whatIfRecord } from "../audit/record.ts";
 import { principalKey } from "../authn/principal.ts";
@@ -116,7 +116,7 @@ export async function explainChange(pep: PepOptions, change: Change): Promise<De
 
 function decide(pep: PepOptions, input: PolicyInput): Decision {
   const ruling = pep.pdp.decide(input);
-  return Object.freeze({ id: uuidv7(), ...(touchesOwnUser(pep, input) ? ownUserDenial(ruling) : ruling) });
+  return Object.freeze({ id: randomUUIDv7(), ...(touchesOwnUser(pep, input) ? ownUserDenial(ruling) : ruling) });
 }
 
 /** Guarded here and not only in policy: no bundle, however it came in, can open the gateway's own user. */

@@ -22,12 +22,19 @@ class SqliteStore implements Store {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, { resolve: (reply: WorkerReply) => void; reject: (error: Error) => void }>();
   #lastId = 0;
+  #closed = false;
   #dead: Error | undefined;
 
   constructor(options: WorkerOptions) {
     // Sources run as .ts, the built package as .js; TypeScript rewrites imports but not URLs.
     const script = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
-    this.#worker = new Worker(new URL(script, import.meta.url), { workerData: options, env: {}, name: "audit" });
+    this.#worker = new Worker(new URL(script, import.meta.url), {
+      workerData: options,
+      env: {},
+      name: "audit",
+      // It holds one batch at a time; a small heap keeps the service small.
+      resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
+    });
     this.opened = new Promise((resolve, reject) => this.#waiting.set(0, { resolve: () => resolve(), reject }));
     this.#worker.on("message", (reply: WorkerReply) => {
       this.#waiting.get(reply.id)?.resolve(reply);
@@ -50,7 +57,8 @@ class SqliteStore implements Store {
   }
 
   async close(): Promise<void> {
-    if (this.#dead !== undefined) return;
+    if (this.#dead !== undefined || this.#closed) return;
+    this.#closed = true;
     await this.#ask({ close: true });
     await this.#worker.terminate();
   }
