@@ -79,7 +79,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const contract = loadContract();
     const [opened, asked] = await Promise.allSettled([opening, asking]);
     if (opened.status === "fulfilled") closers.push(() => opened.value.close());
-    const [store, ownUserName] = [valueOf(opened), valueOf(asked)];
+    const [store, ownUserName] = [settled(opened), settled(asked)];
     const journal = openJournal(store, config.audit);
     closers.push(() => journal.close());
     const stopped = new AbortController();
@@ -167,7 +167,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
-function valueOf<T>(result: PromiseSettledResult<T>): T {
+function settled<T>(result: PromiseSettledResult<T>): T {
   if (result.status === "rejected") throw result.reason;
   return result.value;
 }
