@@ -56,5 +56,6 @@ function failureCode(how: "refused" | "not-sent", code: string): ErrorCode {
 /** What kept a change from being sent when it was not IAM's network. */
 const gatewayOwnReasons: ReadonlySet<string> = new Set(["DeadlinePassed", "AuditLogLate"]);
 
-/** The codes with which AWS throttles (AWS SDKs reference, "Retry behavior"). */
-const throttled = /^(?:Throttl|TooManyRequests|RequestLimitExceeded|RequestThrottled|SlowDown)/;
+/** The codes with which AWS says "not now" (AWS SDKs reference, "Retry behavior"). */
+const throttled =
+  /^(?:Throttl|RequestThrottled|RequestLimitExceeded|TooManyRequests|BandwidthLimit|PriorRequestNotComplete|SlowDown)/;
