@@ -117,7 +117,5 @@ describe("failed authentications", () => {
     // One timer for each counter that is kept.
     expect(vi.getTimerCount()).toBeGreaterThan(50_000);
     expect(vi.getTimerCount()).toBeLessThanOrEqual(65_536);
-    vi.advanceTimersByTime(60_000);
-    expect(vi.getTimerCount()).toBe(0);
   });
 });
