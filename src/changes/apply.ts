@@ -79,7 +79,7 @@ async function begin(
   };
   let begun = await journal.begin(intent);
   if (begun.kind === "in-flight" && begun.deadline < now && change.status === "Inactive") {
-    const older = statusChangeOf(await journal.recordsOf(begun.id))?.change;
+    const older = statusChangeOf(await journal.recordsOf(begun.id), now)?.change;
     if (older !== undefined) {
       const superseded = { result: "superseded", observed: null, supersededBy: change.id } as const;
       const supersedes = { id: begun.id, record: reconciledRecord(older, superseded, now) };

@@ -94,9 +94,9 @@ export class Reconciler {
 
   async #settle({ id, records }: OverdueChange, readBack: ReadBack): Promise<void> {
     const { journal, clock, onSettled } = this.#options;
-    const change = statusChangeOf(records)?.change;
-    if (change === undefined) throw new Error(`the records of change ${id} cannot be read`);
     const at = clock.now();
+    const change = statusChangeOf(records, at)?.change;
+    if (change === undefined) throw new Error(`the records of change ${id} cannot be read`);
     const record = reconciledRecord(change, readBack, at);
     await journal.finish(id, { record, step: "reconciled", release: true, at });
     onSettled(id, readBack);

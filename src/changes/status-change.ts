@@ -21,20 +21,21 @@ export interface StatusChange {
   readonly receipt: Receipt;
 }
 
-/** Lockkeeper died between the intent and the outcome: what IAM did is not known. */
+/** Lockkeeper died between the intent and the outcome, or could not write it: what IAM did is not known. */
 const outcomeLost: Outcome = {
   name: "unknown",
   code: "OutcomeLost",
-  message: "Lockkeeper stopped before IAM's answer was recorded.",
+  message: "No outcome was recorded by the change's deadline.",
 };
 
 /**
  * Tells a change from its records in the audit log, which are the only place where it is kept.
  * @param records of one change in order, the intent or the denial first
+ * @param now epoch milliseconds: an intent without an outcome is pending until its deadline, and unknown after it
  * @returns undefined when there are none
  * @throws Error when they are not what Lockkeeper writes
  */
-export function statusChangeOf(records: readonly StoredRecord[]): StatusChange | undefined {
+export function statusChangeOf(records: readonly StoredRecord[], now: number): StatusChange | undefined {
   const [first, ...rest] = records;
   const last = records.at(-1);
   if (first === undefined || last === undefined) return undefined;
@@ -75,7 +76,8 @@ export function statusChangeOf(records: readonly StoredRecord[]): StatusChange |
       state = { ...state, outcome: state.outcome ?? outcomeLost, readBack: { ...readBack, at: time }, settledAt: time };
     }
   }
-  return state;
+  const overdue = state.outcome === undefined && state.deadline !== undefined && state.deadline < now;
+  return overdue ? { ...state, outcome: outcomeLost } : state;
 }
 
 interface Parsed {

@@ -25,7 +25,7 @@ export interface CreateStatusChangeOptions {
 
 /** `POST /v1/status-changes`: one frozen change → policy → IAM, each with its record. */
 export function createStatusChange(options: CreateStatusChangeOptions): RequestHandler {
-  const { pep, apply, journal, clock, account } = options;
+  const { pep, apply, clock, account } = options;
   return operation("createStatusChange")(async ({ body, idempotencyKey, principal, context }) => {
     const change = buildChange(body, principal, context, account);
     const claim = idempotencyKey === undefined ? undefined : claimFor(options, change, idempotencyKey);
@@ -37,7 +37,7 @@ export function createStatusChange(options: CreateStatusChangeOptions): RequestH
 
     const applied = await applyChange(apply, authorization.change, claim);
     if (applied.kind === "settled") return statusChangeReply(applied.state, clock.now());
-    return replay(statusChangeReply(await changeWithId(journal, applied.id), clock.now()));
+    return replay(statusChangeReply(await changeWithId(options, applied.id), clock.now()));
   });
 }
 
@@ -60,11 +60,14 @@ async function earlierChange(
       { changeId: bound.id },
     );
   }
-  return changeWithId(journal, bound.id);
+  return changeWithId({ journal, clock }, bound.id);
 }
 
-async function changeWithId(journal: Pick<Journal, "recordsOf">, id: string): Promise<StatusChange> {
-  const state = statusChangeOf(await journal.recordsOf(id));
+async function changeWithId(
+  { journal, clock }: Pick<CreateStatusChangeOptions, "journal" | "clock">,
+  id: string,
+): Promise<StatusChange> {
+  const state = statusChangeOf(await journal.recordsOf(id), clock.now());
   if (state === undefined)
     throw new LockkeeperError("internal", `an Idempotency-Key names ${id}, which has no records`);
   return state;

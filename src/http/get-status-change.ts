@@ -1,6 +1,7 @@
 import type { RequestHandler } from "express";
 import type { Journal } from "../audit/journal.ts";
 import { statusChangeOf } from "../changes/status-change.ts";
+import type { Clock } from "../clock.ts";
 import { LockkeeperError } from "../errors.ts";
 import { authorizeRead, type PepOptions } from "../policy/pep.ts";
 import { operation } from "./operation.ts";
@@ -10,12 +11,13 @@ import { statusChangeResource } from "./status-change-resource.ts";
 export interface GetStatusChangeOptions {
   readonly pep: PepOptions;
   readonly journal: Pick<Journal, "recordsOf">;
+  readonly clock: Pick<Clock, "now">;
 }
 
 /** `GET /v1/status-changes/{id}`: the change as the audit log has it now. */
-export function getStatusChange({ pep, journal }: GetStatusChangeOptions): RequestHandler {
+export function getStatusChange({ pep, journal, clock }: GetStatusChangeOptions): RequestHandler {
   return operation("getStatusChange")(async ({ path, principal, context }) => {
-    const state = statusChangeOf(await journal.recordsOf(path.id));
+    const state = statusChangeOf(await journal.recordsOf(path.id), clock.now());
     if (state === undefined) throw new LockkeeperError("not-found", "There is no status change with this id.");
     const { credential, status, ticket, principal: requester } = state.change;
     const authorization = await authorizeRead(pep, {

@@ -59,9 +59,9 @@ export function journalSuite(name: string, open: () => Promise<JournalFixture>):
     it("keeps a change's intent and outcome together", async () => {
       const change = aChange({ reason: "leaked", ticket: { id: "SEC-1", verified: false }, onBehalfOf: { id: "ann" } });
       expect(await journal.begin(anIntent(change, now))).toMatchObject({ kind: "started", receipt: { index: 0 } });
-      expect(statusChangeOf(await journal.recordsOf(change.id))).toMatchObject({ change, deadline: now + 5000 });
+      expect(statusChangeOf(await journal.recordsOf(change.id), now)).toMatchObject({ change, deadline: now + 5000 });
       const receipt = await journal.finish(change.id, ended(change, applied));
-      const state = statusChangeOf(await journal.recordsOf(change.id));
+      const state = statusChangeOf(await journal.recordsOf(change.id), now);
       expect(state).toMatchObject({ change, outcome: applied, previousStatus: "Active", receipt, settledAt: now });
     });
 
@@ -106,7 +106,7 @@ export function journalSuite(name: string, open: () => Promise<JournalFixture>):
       expect(await journal.begin(anIntent(aChange(), now))).toMatchObject({ kind: "in-flight", id: change.id });
       await journal.finish(change.id, readBack(change));
       expect(await journal.begin(anIntent(aChange(), now))).toMatchObject({ kind: "started" });
-      expect(statusChangeOf(await journal.recordsOf(change.id))).toMatchObject({
+      expect(statusChangeOf(await journal.recordsOf(change.id), now)).toMatchObject({
         outcome: unknown,
         readBack: { result: "as-wanted" },
       });
@@ -127,7 +127,7 @@ export function journalSuite(name: string, open: () => Promise<JournalFixture>):
       await journal.begin(anIntent(change, now));
       const seen = await journal.finish(change.id, readBack(change));
       expect(await journal.finish(change.id, ended(change, applied))).toEqual(seen);
-      expect(statusChangeOf(await journal.recordsOf(change.id))).toMatchObject({ outcome: { name: "unknown" } });
+      expect(statusChangeOf(await journal.recordsOf(change.id), now)).toMatchObject({ outcome: { name: "unknown" } });
     });
 
     it("refuses the outcome of a change that was never begun, and keeps its neighbours of the same commit", async () => {
@@ -156,7 +156,7 @@ export function journalSuite(name: string, open: () => Promise<JournalFixture>):
         const off = aChange({ status: "Inactive" });
         const supersedes = { id: older.id, record: record(off) };
         expect(await journal.begin(anIntent(off, later, { supersedes }))).toMatchObject({ kind: "started" });
-        expect(statusChangeOf(await journal.recordsOf(older.id))).toMatchObject({
+        expect(statusChangeOf(await journal.recordsOf(older.id), now)).toMatchObject({
           readBack: { result: "superseded", supersededBy: off.id },
         });
         expect(await journal.overdue(later + 10_000)).toMatchObject([{ id: off.id }]);
@@ -284,7 +284,7 @@ export function journalSuite(name: string, open: () => Promise<JournalFixture>):
       const reason = 'a"b\\c \u{1f512} \ud800 \u2028';
       const change = aChange({ reason });
       await journal.deny(aDenial(change));
-      expect(statusChangeOf(await journal.recordsOf(change.id))?.change.reason).toBe(reason);
+      expect(statusChangeOf(await journal.recordsOf(change.id), now)?.change.reason).toBe(reason);
     });
 
     it("takes nothing more once it is closed", async () => {
