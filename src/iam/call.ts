@@ -59,7 +59,7 @@ export class AwsCall {
         reject(named("DeadlineExceeded", "AWS did not answer within the deadline"));
       }, this.#timeoutMs);
       AwsCall.#storage
-        .run(this, work)
+        .run(this, async () => work())
         .then(resolve, reject)
         .finally(() => clearTimeout(timer));
     });

@@ -1,6 +1,5 @@
 import { IAMClient } from "@aws-sdk/client-iam";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
-import type { Credential } from "../changes/credential.ts";
 import type { Iam, ListedCredential, UpdateAnswer, UpdateRequest } from "../changes/iam-answers.ts";
 import { accessKeyOwner } from "./access-key-owner.ts";
 import { AwsCall, named } from "./call.ts";
@@ -27,7 +26,7 @@ export interface AwsIamOptions {
 }
 
 /** As whom Lockkeeper calls AWS. */
-export interface CallerIdentity {
+interface CallerIdentity {
   readonly account: string;
   readonly arn: string;
 }
@@ -51,13 +50,13 @@ export function createIam(options: AwsIamOptions): AwsIam {
     async update({ changeId, credential, status }: UpdateRequest, timeoutMs: number): Promise<UpdateAnswer> {
       const call = new AwsCall(timeoutMs, changeId);
       try {
-        assertAddressed(credential, options.account);
+        if (credential.account !== options.account) throw named("OtherAccount", "another account's credential");
         await call.run(() => operations[credential.type].update(updates, credential, status));
         if (call.requestId === undefined) throw named("MalformedAnswer", "a success that nobody confirmed");
         return { kind: "applied", awsRequestId: call.requestId, httpStatus: 200 };
       } catch (error) {
         const answer = failedUpdate(error, call.sent);
-        if (answer.kind !== "refused") options.onTrouble?.(error, changeId);
+        if (answer.kind !== "refused") report(options, error, changeId);
         return answer;
       }
     },
@@ -83,8 +82,7 @@ export function createIam(options: AwsIamOptions): AwsIam {
     callerIdentity: (timeoutMs) =>
       read(timeoutMs, async () => {
         const { Account: account, Arn: arn } = await sts.send(new GetCallerIdentityCommand({}));
-        if (account === undefined || arn === undefined)
-          throw named("MalformedAnswer", "an identity without account or ARN");
+        if (account === undefined || arn === undefined) throw named("MalformedAnswer", "nobody in particular");
         return { account, arn };
       }),
 
@@ -100,8 +98,11 @@ async function read<T>(timeoutMs: number, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Where UserName is absent, IAM takes the owner of the key that signed: the gateway itself. So it must be there. */
-function assertAddressed({ userName, account }: Credential, configured: string): void {
-  if (userName === "") throw named("UserNameMissing", "an update must name its user");
-  if (account !== configured) throw named("OtherAccount", "the credential belongs to another account");
+/** A log that fails must not turn the answer into an exception: a request may be out there. */
+function report({ onTrouble }: AwsIamOptions, error: unknown, changeId: string): void {
+  try {
+    onTrouble?.(error, changeId);
+  } catch {
+    // There is nobody else to tell.
+  }
 }

@@ -12,7 +12,7 @@ import {
 import type { Credential, CredentialType, Status } from "../changes/credential.ts";
 
 /** One page of a list as the SDK gives it, every part of which may be missing. */
-export interface Page {
+interface Page {
   readonly rows: readonly Row[] | undefined;
   readonly isTruncated: boolean | undefined;
   readonly marker: string | undefined;
@@ -27,7 +27,7 @@ export interface Row {
 }
 
 /** Who and where in the list; the user is always named. */
-export interface PageRequest {
+interface PageRequest {
   readonly UserName: string;
   readonly MaxItems: number;
   readonly Marker?: string;

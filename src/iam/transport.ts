@@ -14,7 +14,8 @@ const MAX_SOCKETS = 256;
  * unknown outcome.
  */
 const IDLE_MS = 4_000;
-const CONNECTION_TIMEOUT_MS = 1_000;
+/** Long enough for one lost SYN, which the kernel sends again after a second. */
+const CONNECTION_TIMEOUT_MS = 1_500;
 
 /**
  * The way to AWS, shared by all clients: the SDK's own HTTP handler, with the call's deadline and change id, and with a
@@ -38,6 +39,8 @@ export class AwsTransport extends NodeHttpHandler {
     const call = AwsCall.current();
     if (call === undefined) throw new Error("a request to AWS that belongs to no call");
     if (call.changeId !== undefined) {
+      // IAM would take the owner of the key that signed: the gateway's own user, or the account's root.
+      if (!namesUser.test(String(request.body))) throw named("UserNameMissing", "an update must name its user");
       // Not a signed header, so it may be added to after signing.
       request.headers["user-agent"] = `${request.headers["user-agent"]} change/${call.changeId}`;
     }
@@ -56,6 +59,8 @@ export class AwsTransport extends NodeHttpHandler {
     return { response };
   }
 }
+
+const namesUser = /&UserName=[^&]/;
 
 /** The whole body. Rejects when the connection ends before it does. */
 function collect(stream: Readable): Promise<Buffer> {

@@ -38,7 +38,7 @@ export class UpdateJournal {
   #entries: JournalEntry[] = [];
   #seq = 0;
   readonly #calls = new Map<string, number>();
-  readonly #file: number | undefined;
+  #file: number | undefined;
 
   /** @param file JSON Lines are appended to it, each before its update is answered */
   constructor(file?: string) {
@@ -75,7 +75,9 @@ export class UpdateJournal {
     this.#calls.clear();
   }
 
+  /** What is appended afterwards stays in memory: the descriptor may be somebody else's file by then. */
   close(): void {
     if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
   }
 }

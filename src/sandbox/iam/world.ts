@@ -18,7 +18,7 @@ export interface SandboxCredential {
   status: ObservedStatus;
 }
 
-export interface LastUsed {
+interface LastUsed {
   /** Epoch milliseconds. */
   readonly at: number;
   readonly service: string;
