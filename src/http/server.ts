@@ -114,13 +114,15 @@ export function listen(server: Server, host: string, port: number): Promise<{ ho
   });
 }
 
+/** How often connections that have become idle are looked for while the server stops. */
+const SWEEP_MS = 20;
+
 /** Stops taking connections, lets running requests finish for `graceMs`, then cuts the rest off. */
-export function drain(server: Server, graceMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
-    server.close(() => {
-      clearTimeout(cut);
-      resolve();
-    });
-  });
+export async function drain(server: Server, graceMs: number): Promise<void> {
+  // Node closes the connections that are idle now, but not those that become so: they would be kept alive.
+  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+  await new Promise((resolve) => server.close(resolve));
+  clearInterval(sweep);
+  clearTimeout(cut);
 }

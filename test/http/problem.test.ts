@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import { type ErrorCode, LockkeeperError } from "../../src/errors.ts";
+import { type Problem, problemBytes, problemOf } from "../../src/http/problem.ts";
+import { translateRequestError } from "../../src/http/request-error.ts";
+import { strictAjv } from "../fixture/documented-replies.ts";
+
+const statuses: Readonly<Record<ErrorCode, number>> = {
+  "malformed-request": 400,
+  "user-name-required": 400,
+  "unknown-account": 400,
+  unauthenticated: 401,
+  "authentication-unavailable": 503,
+  denied: 403,
+  "not-found": 404,
+  "method-not-allowed": 405,
+  "not-acceptable": 406,
+  "payload-too-large": 413,
+  "unsupported-media-type": 415,
+  "change-in-flight": 409,
+  "idempotency-key-reused": 422,
+  "rate-limited": 429,
+  "iam-entity-not-found": 404,
+  "iam-refused": 502,
+  "iam-unavailable": 503,
+  "policy-unavailable": 503,
+  "audit-unavailable": 503,
+  "change-not-sent": 503,
+  "outcome-unknown": 504,
+  "outcome-unrecorded": 504,
+  "shutting-down": 503,
+  configuration: 500,
+  internal: 500,
+};
+const codes = Object.keys(statuses) as ErrorCode[];
+
+function problem(code: ErrorCode, details = {}): Problem {
+  return problemOf(new LockkeeperError(code, "the error's own message", details));
+}
+
+describe("a problem", () => {
+  it.each(codes)("for %s has its status, a type that stays, and the form of the contract", (code) => {
+    const made = problem(code);
+    expect([made.status, made.problem.status]).toEqual([statuses[code], statuses[code]]);
+    expect(made.problem.type).toBe(`urn:lockkeeper:problem:${code}`);
+    const ajv = strictAjv();
+    const body: unknown = JSON.parse(problemBytes(made, "r").toString());
+    expect(ajv.validate({ $ref: "openapi#/$defs/Problem" }, body), ajv.errorsText()).toBe(true);
+  });
+
+  it.each(codes)("for %s tells its own message only when it is the caller's fault", (code) => {
+    expect(problem(code).problem.detail === "the error's own message").toBe(statuses[code] < 500);
+  });
+
+  it.each(codes.filter((code) => [409, 429, 503].includes(statuses[code])))("for %s says when to ask again", (code) => {
+    expect(Number(problem(code).headers["Retry-After"])).toBeGreaterThan(0);
+    expect(problem(code, { retryAfter: 7.2 }).headers["Retry-After"]).toBe("8");
+    expect(problem(code, { retryAfter: -3 }).headers["Retry-After"]).toBe("1");
+  });
+
+  it("about a change leads to it", () => {
+    const made = problem("outcome-unrecorded", { changeId: "some-id" });
+    expect(made.headers["Location"]).toBe("/v1/status-changes/some-id");
+    expect(made.problem.statusChange).toBe("some-id");
+  });
+
+  it("says where each fault is: in the body, the path, the query or a header", () => {
+    const faults = ["/credential/id", "", "path id", "query limit", "header accept", "somewhere"].map((at) => ({
+      at,
+      message: "m",
+    }));
+    expect(problem("malformed-request", { faults }).problem.errors).toEqual([
+      { pointer: "/credential/id", detail: "m" },
+      { pointer: "", detail: "m" },
+      { in: "path", name: "id", detail: "m" },
+      { in: "query", name: "limit", detail: "m" },
+      { in: "header", name: "accept", detail: "m" },
+      { detail: "m" },
+    ]);
+  });
+});
+
+describe("an error that nobody expected", () => {
+  it.each([
+    ["a programming error", new TypeError("x of undefined")],
+    [
+      "an error that claims to be the caller's fault",
+      Object.assign(new Error("secret"), { status: 400, expose: true }),
+    ],
+    ["an error with the type of an object's own", Object.assign(new Error("x"), { type: "constructor" })],
+    ["a string", "thrown"],
+    ["nothing", undefined],
+  ])("is internal, keeps its cause, and tells nothing of it: %s", (_what, thrown) => {
+    const error = translateRequestError(thrown);
+    expect([error.code, error.cause]).toEqual(["internal", thrown]);
+    expect(problemOf(error).problem.detail).not.toMatch(/secret|undefined|thrown/);
+  });
+
+  it("is not made of one of Lockkeeper's own", () => {
+    const own = new LockkeeperError("denied", "no");
+    expect(translateRequestError(own)).toBe(own);
+  });
+});
