@@ -39,7 +39,8 @@ const commonRules: readonly Rule[] = [reconcileInOrder, somebodyCanAuthenticate,
 export function loadConfig({ file, env = process.env, readable = canRead }: ConfigSources = {}): Config {
   const named = file ?? env[CONFIG_VARIABLE];
   const { overrides, faults } = environmentOverrides(env);
-  if (named === undefined && overrides.length === 0 && faults.length === 0) throw nothingConfigured();
+  const accountGiven = overrides.some(({ path }) => settingName(path) === "iam.account");
+  if (named === undefined && !accountGiven && faults.length === 0) throw nothingConfigured();
   const document = named === undefined ? { layer: {}, faults: [] } : readDocument(named);
   // Where the file could not be understood, what is missing in it is no news.
   if (document.faults.length > 0) throw configurationError([...document.faults, ...faults]);

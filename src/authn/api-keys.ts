@@ -28,7 +28,7 @@ export function parseApiKey(key: string): { readonly id: string; readonly secret
  * SHA-256 of the secret's characters, hex. A fast hash is right here: there is nothing to guess in 256 random bits.
  * Of the characters and not of what they decode to, because several spellings decode to the same bits.
  */
-export function secretHash(secret: string): string {
+function secretHash(secret: string): string {
   return hash("sha256", secret, "hex");
 }
 

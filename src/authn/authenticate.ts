@@ -12,7 +12,7 @@ export interface Proofs {
 }
 
 /** As a request sent it: hostile. */
-export interface AuthenticationRequest {
+interface AuthenticationRequest {
   readonly authorization: string | undefined;
 }
 

@@ -5,7 +5,7 @@ import { storedPrincipal } from "./api-keys.ts";
 import type { Principal } from "./principal.ts";
 
 /** A key as it is looked up: everything that deciding about it needs, without asking the disk. */
-export interface RingKey {
+interface RingKey {
   readonly secretHash: Buffer;
   readonly expiresAt: number;
   readonly revoked: boolean;

@@ -3,7 +3,7 @@ import { principalKinds } from "../authn/principal.ts";
 import { text, url } from "./values.ts";
 
 /** Asymmetric signatures only: with a shared secret, whoever can check a token can make one. */
-export const signatureAlgorithms = [
+const signatureAlgorithms = [
   "RS256",
   "RS384",
   "RS512",

@@ -324,8 +324,11 @@ describe("a faulty configuration", () => {
 });
 
 describe("no configuration at all", () => {
-  test("says what is missing, and where an example is", () => {
-    const { message } = errorOf(() => loadConfig({ env: { PATH: "/bin" } }));
+  test.each([
+    ["in a shell", { PATH: "/bin" }],
+    ["in the container image", { PATH: "/bin", LOCKKEEPER_DATA_DIR: "/data" }],
+  ])("%s says what is missing, and where an example is", (_where, env) => {
+    const { message } = errorOf(() => loadConfig({ env }));
     expect(message).toContain("iam.account");
     expect(message).toContain("docs/lockkeeper.example.yaml");
     expect(message).toContain("--sandbox");
