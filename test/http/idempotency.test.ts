@@ -103,6 +103,22 @@ describe("an Idempotency-Key sent again", () => {
     expect(again.json).toMatchObject(told);
   });
 
+  it("is answered without asking policy again: nothing is going to happen", async () => {
+    const ruling = { obligations: [], revision: "r", entrypoint: "lockkeeper/decision", wasmDigest: "0".repeat(64) };
+    const asked: boolean[] = [];
+    const of = await startGateway({
+      pdp: {
+        decide: () => ({ ...ruling, allow: asked.push(true) === 1, reasons: [{ code: "first", message: "First." }] }),
+      },
+    });
+    const key = newKey();
+    const first = await post(key, { of });
+    const again = await post(key, { of });
+    expect([first.status, again.status, asked.length]).toEqual([201, 201, 1]);
+    expect((await post(newKey(), { of })).status).toBe(403);
+    await of.close();
+  });
+
   it("while the change is at IAM says so, and where to look", async () => {
     const key = newKey();
     const during: Reply[] = [];

@@ -166,6 +166,7 @@ describe("the path", () => {
     "/v1/users/./credentials",
     "/v1/users/../credentials",
     "/v1/../livez",
+    "/v1/%2e%2e/livez",
     "/v1/users/%zz/credentials",
     "/v1/users/%/credentials",
     "/v1/users/%ff/credentials",
