@@ -6,7 +6,7 @@ import type { RequestContext } from "../changes/change.ts";
 import type { Clock } from "../clock.ts";
 
 /** What becomes known of a request on its way in. */
-export interface RequestState {
+interface RequestState {
   /** The circumstances that policy and the audit log see. */
   readonly context: RequestContext;
   /** Monotonic milliseconds, for the log. */

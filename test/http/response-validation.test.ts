@@ -26,6 +26,12 @@ describe("a reply that breaks the contract", () => {
     await gateway.close();
   });
 
+  it("is an error in the sandbox for look-ups, too", async () => {
+    const gateway = await startGateway({ iam: strangeIam });
+    expect((await gateway.request("GET", "/v1/access-keys/AKIAIOSFODNN7EXAMPLE")).status).toBe(500);
+    await gateway.close();
+  });
+
   it("is sent as it is in production: it must not hide the change", async () => {
     const gateway = await startGateway({ iam: strangeIam, validateResponses: false, sandbox: false });
     const response = await fetch(`${gateway.url}/v1/status-changes`, {
