@@ -123,7 +123,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       authenticate: createAuthenticator({
         ...(config.authn.apiKeys.enabled && { apiKey: createApiKeyProof(ring, clock) }),
         ...(config.authn.issuers.length > 0 && {
-          accessToken: createAccessTokenProof({ issuers: config.authn.issuers, clock }),
+          accessToken: createAccessTokenProof({
+            issuers: config.authn.issuers,
+            clock,
+            onFailure: (jwksUri, error) => log.error({ jwksUri, err: error }, "an issuer's keys could not be read"),
+          }),
         }),
         ...(sandbox && { sandboxTokens: sandbox.tokens }),
       }),

@@ -105,6 +105,5 @@ try {
 } catch (error) {
   if (!(error instanceof LockkeeperError)) throw error;
   output.note(`lockkeeper: ${error.message}`);
-  for (const { at, message } of error.details.faults ?? []) output.note(`  ${at}: ${message}`);
   process.exit(1);
 }

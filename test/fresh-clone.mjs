@@ -1,8 +1,9 @@
 // Does what a newcomer does: clones this repository into an empty folder, `npm ci`, `npm start`, and the README's curl
 // lines, with the Node.js that is running this and with the npm version given. Plain JavaScript that Node 20 can read.
 //   node test/fresh-clone.mjs [NPM_VERSION ...]     (default: 10.8.3, and the npm on the PATH)
-import { spawn, spawnSync } from "node:child_process";
+
 import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -40,7 +41,10 @@ async function tryOut(folder, version) {
   });
   try {
     const url = `http://127.0.0.1:${port}`;
-    await until(async () => (await fetch(`${url}/readyz`)).status === 200, () => said);
+    await until(
+      async () => (await fetch(`${url}/readyz`)).status === 200,
+      () => said,
+    );
     await exercise(url);
     assert.match(said, /curl/, "the banner shows what to paste");
   } finally {
@@ -93,11 +97,17 @@ function npmCommand(folder, version) {
 
 /** The machine's environment without what npm adds for the script that runs this. */
 function cleanEnvironment() {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|LOCKKEEPER_|NODE_ENV$)/i.test(name)));
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(npm_|LOCKKEEPER_|NODE_ENV$)/i.test(name)),
+  );
 }
 
 function run([command, ...args], cwd) {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, env: cleanEnvironment(), encoding: "utf8" });
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd,
+    env: cleanEnvironment(),
+    encoding: "utf8",
+  });
   if (status === 0) return stdout;
   throw new Error(`${command} ${args.join(" ")} ended with ${status}\n${stdout}\n${stderr}`, { cause: error });
 }

@@ -1,4 +1,5 @@
 import type { CredentialType, Status } from "../changes/credential.ts";
+import type { OutcomeName } from "../changes/outcome.ts";
 
 /** One immutable event, ready to be stored: `body` is hashed and kept byte by byte and never serialised again. */
 export interface AuditRecord {
@@ -70,8 +71,8 @@ export type Begun =
 export interface Conclusion {
   readonly record: AuditRecord;
   readonly step: "outcome" | "reconciled";
-  /** `applied`, `failed`, `unknown` for an outcome; kept for search. */
-  readonly outcome?: "applied" | "failed" | "unknown";
+  /** Of an outcome; kept for search. */
+  readonly outcome?: OutcomeName;
   /** Whether the credential is free for the next change. An unknown outcome keeps it until it is reconciled. */
   readonly release: boolean;
   /** Epoch milliseconds. */

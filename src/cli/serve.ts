@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { systemClock } from "../clock.ts";
 import { type Config, loadConfig, sandboxConfig } from "../config.ts";
 import { type Gateway, startGateway } from "../gateway.ts";
 import { createLog, type Logger } from "../log.ts";
@@ -26,8 +27,11 @@ export async function serve({ sandbox = false, config: file }: ServeOptions): Pr
   flush();
   const signal = await stopped;
   log.info({ signal }, "stopping");
-  await close();
-  log.info("stopped");
+  // A hung disk must not keep the process: what it has not taken by now is read back at the next start.
+  const patience = config.shutdown.graceMs + 2 * config.audit.deadlineMs;
+  const inTime = await Promise.race([close().then(() => true), systemClock.sleep(patience).then(() => false)]);
+  if (inTime) log.info("stopped");
+  else log.error({ patienceMs: patience }, "stopped although the audit log could not be closed in time");
   flush();
 }
 

@@ -1,11 +1,11 @@
 // npm run bench [PART ...]: figures of the built gateway in production mode against references in the same run.
 // Parts take turns within each round, so that what else the machine does meets both sides of a ratio.
 import { fileURLToPath } from "node:url";
+import { stopAll } from "../fixture/processes.ts";
 import { allowed } from "./allowed.ts";
 import { denied } from "./denied.ts";
 import { flood } from "./flood.ts";
 import { oneCaller } from "./one-caller.ts";
-import { stopAll } from "./processes.ts";
 import { startUp } from "./start-up.ts";
 
 const parts: Readonly<Record<string, () => Promise<void>>> = {

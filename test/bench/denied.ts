@@ -1,6 +1,6 @@
+import { peakResidentMb } from "../fixture/processes.ts";
 import { startGateway } from "./gateway.ts";
 import { load } from "./load.ts";
-import { peakResidentMb } from "./processes.ts";
 import { bearer, CONNECTIONS, NO_LIMITS, ROUNDS, SECONDS, startIam, startReference, switchOffs } from "./setting.ts";
 import { median, spread } from "./statistics.ts";
 

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { extraUser } from "../../src/sandbox/iam/seed.ts";
-import { startProgram } from "./processes.ts";
+import { startProgram } from "../fixture/processes.ts";
 
 export const ROUNDS = 5;
 export const SECONDS = 4;
