@@ -5,7 +5,7 @@ import { buildPolicies } from "./build-policies.mjs";
 import { root, runOnNode24 } from "./node24.mjs";
 
 const [command, ...args] = process.argv.slice(2);
-if (command === "serve") {
+if (command === "serve" || command === "config") {
   try {
     buildPolicies();
   } catch (error) {

@@ -23,9 +23,9 @@ import { replyHeaders } from "./http/reply-headers.ts";
 import { createServer, drain, listen } from "./http/server.ts";
 import { type AwsIam, type AwsIamOptions, createIam } from "./iam/client.ts";
 import type { Logger } from "./log.ts";
-import { type Bundle, loadBundle } from "./policy/bundle.ts";
-import { loadData, type PolicyData } from "./policy/data.ts";
+import type { PolicyData } from "./policy/data.ts";
 import { policyTimeIn } from "./policy/input.ts";
+import { loadPolicy } from "./policy/load.ts";
 import { PolicyDecisionPoint } from "./policy/pdp.ts";
 import { version } from "./version.ts";
 
@@ -51,9 +51,6 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-/** Where `npm run build:policies` puts them. */
-const builtBundle = new URL("../build/policies/bundle.tar.gz", import.meta.url);
-
 /**
  * Opens everything that a gateway needs, and listens.
  * @throws LockkeeperError when a part cannot be had; nothing is left open then
@@ -65,7 +62,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const { pdp, bundle } = openPolicy(config, log, sandbox);
+    const pdp = new PolicyDecisionPoint({
+      onFault: ({ code, revision, cause }) => log.error({ code, revision, err: cause }, "policy could not decide"),
+    });
+    const { bundle, data } = loadPolicy(config.policy, sandbox?.policyData);
+    pdp.activate(bundle, data);
     const iam = createIam({
       ...config.iam,
       version,
@@ -174,15 +175,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 function settled<T>(result: PromiseSettledResult<T>): T {
   if (result.status === "rejected") throw result.reason;
   return result.value;
-}
-
-function openPolicy({ policy }: Config, log: Logger, sandbox: Sandbox | undefined) {
-  const bundle: Bundle = loadBundle(policy.bundle ?? builtBundle.pathname);
-  const pdp = new PolicyDecisionPoint({
-    onFault: ({ code, revision, cause }) => log.error({ code, revision, err: cause }, "policy could not decide"),
-  });
-  pdp.activate(bundle, sandbox?.policyData ?? (policy.dataFile === undefined ? {} : loadData(policy.dataFile)));
-  return { pdp, bundle };
 }
 
 /**

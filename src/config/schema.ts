@@ -76,7 +76,9 @@ export const configSchema = z.strictObject({
   policy: z
     .strictObject({
       bundle: text.optional().describe("Compiled policy bundle. By default the one built from `policies/`."),
-      dataFile: text.optional().describe("JSON with the site's data: who has which role. By default the bundle's own."),
+      dataFile: text
+        .optional()
+        .describe("JSON with the site's data: who has which role. `serve` needs it; start from `policies/data.json`."),
       timeZone: timeZone.default("UTC").describe("IANA time zone in which policy sees the hour and the weekday."),
     })
     .prefault({}),

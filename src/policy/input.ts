@@ -20,19 +20,22 @@ export interface PolicyInput {
   /** `iam:Update…` for a change, `lockkeeper:…` for a read. */
   readonly action: string;
   readonly credential?: PolicyCredential;
-  readonly change?: {
-    readonly status: Status;
-    readonly reason?: string;
-    readonly ticket?: { readonly id: string; readonly verified: false };
-    /** On reads of a change only: the principal who had asked for it. */
-    readonly requestedBy?: { readonly id: string; readonly issuer: string };
-  };
+  readonly change?: ChangePart;
   readonly context: {
     readonly time: PolicyTime;
     readonly sourceIp: string;
     readonly channel: string;
     readonly requestId: string;
   };
+}
+
+/** What policy sees of the change itself. */
+interface ChangePart {
+  readonly status: Status;
+  readonly reason?: string;
+  readonly ticket?: { readonly id: string; readonly verified: false };
+  /** On reads of a change only: the principal who had asked for it. */
+  readonly requestedBy?: { readonly id: string; readonly issuer: string };
 }
 
 /** All that is known of a credential: a list of a user's credentials names no id, the search for an owner no user. */
@@ -91,17 +94,12 @@ export function policyTimeIn(zone: string): (epochMs: number) => PolicyTime {
 
 /** The policy input of a change, field by field: nothing that is not named here reaches policy or the log. */
 export function changeInput(change: Change, time: (epochMs: number) => PolicyTime): PolicyInput {
-  const { type, id, userName, account } = change.credential;
   return {
     principal: principalInput(change.principal),
     ...(change.onBehalfOf && { onBehalfOf: { id: change.onBehalfOf.id } }),
     action: change.action,
-    credential: { type, id, userName, account },
-    change: {
-      status: change.status,
-      ...(change.reason !== undefined && { reason: change.reason }),
-      ...(change.ticket && { ticket: { id: change.ticket.id, verified: change.ticket.verified } }),
-    },
+    credential: credentialInput(change.credential),
+    change: changePart(change),
     context: contextInput(change.context, time),
   };
 }
@@ -111,14 +109,32 @@ export function readInput(read: ReadRequest, time: (epochMs: number) => PolicyTi
   return {
     principal: principalInput(read.principal),
     action: read.action,
-    ...(read.credential && { credential: read.credential }),
-    ...(read.change && { change: read.change }),
+    ...(read.credential && { credential: credentialInput(read.credential) }),
+    ...(read.change && { change: changePart(read.change) }),
     context: contextInput(read.context, time),
   };
 }
 
 function principalInput({ id, issuer, kind, userName, groups, authn }: Principal): PolicyInput["principal"] {
   return { id, issuer, kind, ...(userName !== undefined && { userName }), groups, authn };
+}
+
+function credentialInput({ type, id, userName, account }: PolicyCredential): PolicyCredential {
+  return {
+    ...(type !== undefined && { type }),
+    ...(id !== undefined && { id }),
+    ...(userName !== undefined && { userName }),
+    account,
+  };
+}
+
+function changePart({ status, reason, ticket, requestedBy }: ChangePart): ChangePart {
+  return {
+    status,
+    ...(reason !== undefined && { reason }),
+    ...(ticket && { ticket: { id: ticket.id, verified: ticket.verified } }),
+    ...(requestedBy && { requestedBy: { id: requestedBy.id, issuer: requestedBy.issuer } }),
+  };
 }
 
 function contextInput(context: RequestContext, time: (epochMs: number) => PolicyTime): PolicyInput["context"] {

@@ -61,7 +61,8 @@ describe("docs/lockkeeper.example.yaml", () => {
 
   test("passes config check", () => {
     const printed: string[] = [];
-    const code = configCheck({ file, env: {}, readable: () => true }, (line) => printed.push(line));
+    const env = { LOCKKEEPER_POLICY_DATA_FILE: "policies/data.json" };
+    const code = configCheck({ file, env, readable: () => true }, (line) => printed.push(line));
     expect(printed.join("\n")).toMatch(/^ok\n[\s\S]*account: "123456789012"[\s\S]*\ndigest: [0-9a-f]{64}$/);
     expect(code).toBe(0);
   });
@@ -69,7 +70,7 @@ describe("docs/lockkeeper.example.yaml", () => {
   test("fails config check where its files are missing, with each of them named", () => {
     const printed: string[] = [];
     const code = configCheck({ file, env: {}, readable: () => false }, (line) => printed.push(line));
-    expect(printed.join("\n")).toContain("The configuration has 2 faults:\n  tls.certFile: ");
+    expect(printed.join("\n")).toContain("The configuration has 3 faults:\n  tls.certFile: ");
     expect(code).toBe(1);
   });
 });
