@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# Three stages: everything to build with, the production packages alone, and what runs. scripts/rehearse-image.mjs goes
+# Three stages: everything to build with, the production packages alone, and what runs. test/rehearse-image.mjs goes
 # through the same steps in an empty folder where there is no Docker; keep the two alike.
 
 FROM node:24-bookworm-slim AS build
