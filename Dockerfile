@@ -29,5 +29,5 @@ ENV LOCKKEEPER_DATA_DIR=/data
 USER node
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["node", "dist/main.js", "health"]
-ENTRYPOINT ["node", "dist/main.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=4", "--max-old-space-size=256", "dist/main.js"]
 CMD ["serve"]

@@ -11,11 +11,11 @@ import { createAccessTokenProof } from "./authn/jwt.ts";
 import { createKeyRing, keepFresh } from "./authn/key-ring.ts";
 import type { Principal } from "./authn/principal.ts";
 import { createSourceAddress } from "./authn/source-address.ts";
+import { ActiveCredentials } from "./changes/active-credentials.ts";
 import { Reconciler } from "./changes/reconcile.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { configDigest } from "./config/digest.ts";
 import type { Config } from "./config.ts";
-import { decisionLog } from "./decision-log.ts";
 import { LockkeeperError } from "./errors.ts";
 import { loadContract } from "./http/contract.ts";
 import { createLimits } from "./http/limits.ts";
@@ -149,9 +149,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         time: policyTimeIn(config.policy.timeZone),
         ownUserName,
         validForMs: deadlineMs,
-        onDecision: decisionLog(log),
       },
-      apply: { iam, journal, clock, readDeadlineMs },
+      apply: { iam, journal, clock, readDeadlineMs, active: new ActiveCredentials() },
       health: {
         policyReady: () => pdp.revision !== undefined,
         auditReady: () => journal.healthy(),

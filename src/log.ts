@@ -53,8 +53,9 @@ function readable(out: NodeJS.WriteStream): Writable {
     write(chunk: Buffer, _encoding, done) {
       const { time, level, msg, ...rest } = JSON.parse(chunk.toString("utf8")) as Record<string, unknown>;
       const clock = String(time).slice(11, 19);
-      // A decision's sentence says it all.
-      const shown = rest["event"] === "decision" ? [] : Object.entries(rest);
+      // A decision's sentence says it all but what became of it.
+      const { status, ms } = rest;
+      const shown = Object.entries(rest["event"] === "decision" ? { status, ms } : rest);
       const fields = shown.map(([name, value]) => `${name}=${plain(value)}`);
       const line = [clock, String(level) === "info" ? "" : String(level).toUpperCase(), plain(msg), ...fields];
       const colour = out.hasColors?.() ? (colours[String(level)] ?? "") : "";

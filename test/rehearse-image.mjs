@@ -7,7 +7,7 @@ import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmS
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { node24 } from "../scripts/node24.mjs";
+import { node24, serviceFlags } from "../scripts/node24.mjs";
 
 const repository = dirname(dirname(fileURLToPath(import.meta.url)));
 const folder = mkdtempSync(join(tmpdir(), "lockkeeper-image-"));
@@ -72,7 +72,7 @@ async function tryOut(image) {
     NODE_ENV: "production",
   };
   const key = run([node, main, "keys", "create", "--principal", "pager", "--kind", "service"], image, env).trim();
-  const url = await start([main, "serve"], env, /http:\S+?(?=")/);
+  const url = await start([...entrypointFlags(), main, "serve"], env, /http:\S+?(?=")/);
   const listening = { ...env, LOCKKEEPER_LISTEN: url.slice("http://".length) };
   run([node, main, "health"], image, listening);
   assert.equal((await fetch(`${url}/readyz`)).status, 200);
@@ -85,6 +85,15 @@ async function tryOut(image) {
     }),
   });
   assert.equal(reply.status, 201, await reply.text());
+}
+
+/** What the Dockerfile's ENTRYPOINT gives to node. */
+function entrypointFlags() {
+  const dockerfile = readFileSync(join(repository, "Dockerfile"), "utf8");
+  const [command, ...args] = JSON.parse(/^ENTRYPOINT (.+)$/m.exec(dockerfile)[1]);
+  assert.deepEqual([command, args.at(-1)], ["node", "dist/main.js"]);
+  assert.deepEqual(args.slice(0, -1), serviceFlags, "the image runs as npm start does");
+  return serviceFlags;
 }
 
 /** Starts a program of the image as nobody and resolves with what the pattern finds in its output. */

@@ -106,8 +106,8 @@ export class GroupCommit {
   #pump(): void {
     if (this.#committing || this.#queue.length === 0) return;
     this.#committing = true;
-    // A turn of the event loop lets requests that arrived together share the commit.
-    setImmediate(() => void this.#commit());
+    // What the same turn of the event loop still queues shares the commit.
+    queueMicrotask(() => void this.#commit());
   }
 
   async #commit(): Promise<void> {

@@ -4,6 +4,7 @@ import { principalKey } from "../authn/principal.ts";
 import type { Clock } from "../clock.ts";
 import { LockkeeperError } from "../errors.ts";
 import type { AuthorizedChange } from "../policy/pep.ts";
+import type { ActiveCredentials } from "./active-credentials.ts";
 import type { ObservedStatus } from "./credential.ts";
 import type { Iam } from "./iam-answers.ts";
 import type { Outcome } from "./outcome.ts";
@@ -17,6 +18,8 @@ export interface ApplyOptions {
   readonly clock: Clock;
   /** Milliseconds that the look at the previous status may take; the change goes ahead without it. */
   readonly readDeadlineMs: number;
+  /** One for all changes of a gateway. */
+  readonly active: ActiveCredentials;
 }
 
 /** Either what became of the change, or the id of the earlier change that the Idempotency-Key belongs to. */
@@ -25,7 +28,7 @@ export type Applied =
   | { readonly kind: "replay"; readonly id: string };
 
 /**
- * Makes an allowed change: intent durable and credential locked → previous status read → IAM → outcome durable.
+ * Makes an allowed change: intent durable and credential locked, previous status read → IAM → outcome durable.
  * Nothing is sent unless the intent is on disk; everything is sent that policy allowed.
  * @throws LockkeeperError `audit-unavailable` (nothing was sent), `change-in-flight`, `idempotency-key-reused`,
  *   `outcome-unrecorded` (IAM was asked, and what it answered could not be written down)
@@ -36,10 +39,27 @@ export async function applyChange(
   idempotency?: IdempotencyClaim,
 ): Promise<Applied> {
   authorized.take();
+  const { credential } = authorized.change;
+  // While nobody else changes this credential here, its status is before the lock what it is under it, and the look at
+  // it need not wait for the disk. Otherwise it waits for the lock.
+  const early = options.active.enter(credential) ? observe(options, authorized) : undefined;
+  try {
+    return await lockAndSend(options, authorized, idempotency, early);
+  } finally {
+    options.active.leave(credential);
+  }
+}
+
+async function lockAndSend(
+  options: ApplyOptions,
+  authorized: AuthorizedChange,
+  idempotency: IdempotencyClaim | undefined,
+  early: Promise<ObservedStatus | null> | undefined,
+): Promise<Applied> {
   const begun = await begin(options, authorized, idempotency);
   if (begun.kind === "replay") return begun;
 
-  const previousStatus = await observe(options, authorized);
+  const previousStatus = await (early ?? observe(options, authorized));
   const outcome = await sendUpdate(options, authorized);
   const settledAt = options.clock.now();
   const receipt = await recordOutcome(options, authorized, outcome, previousStatus, settledAt);
@@ -114,9 +134,9 @@ async function observe(
   if (timeoutMs <= 0) return null;
   try {
     return await iam.statusOf(change.credential, timeoutMs);
-  } catch (error) {
-    if (error instanceof LockkeeperError) return null;
-    throw error;
+  } catch {
+    // Whatever kept the look from succeeding, the change goes ahead. Nobody may be waiting for this promise any more.
+    return null;
   }
 }
 

@@ -26,13 +26,14 @@ export interface CreateStatusChangeOptions {
 /** `POST /v1/status-changes`: one frozen change → policy → IAM, each with its record. */
 export function createStatusChange(options: CreateStatusChangeOptions): RequestHandler {
   const { pep, apply, clock, account } = options;
-  return operation("createStatusChange")(async ({ body, idempotencyKey, principal, context }) => {
+  return operation("createStatusChange")(async ({ body, idempotencyKey, principal, context, decided }) => {
     const change = buildChange(body, principal, context, account);
     const claim = idempotencyKey === undefined ? undefined : claimFor(options, change, idempotencyKey);
     const earlier = claim && (await earlierChange(options, change, claim));
     if (earlier !== undefined) return replay(statusChangeReply(earlier, clock.now()));
 
     const authorization = await authorizeChange(pep, change);
+    decided(change, authorization.decision);
     if (!authorization.allowed) return deniedReply({ change, ...authorization });
 
     const applied = await applyChange(apply, authorization.change, claim);

@@ -12,8 +12,10 @@ export interface ExplainDecisionOptions {
 
 /** `POST /v1/decisions`: would this change be allowed, and why? */
 export function explainDecision({ pep, account }: ExplainDecisionOptions): RequestHandler {
-  return operation("explainDecision")(async ({ body, principal, context }) => {
-    const decision = await explainChange(pep, buildChange(body, principal, context, account));
+  return operation("explainDecision")(async ({ body, principal, context, decided }) => {
+    const change = buildChange(body, principal, context, account);
+    const decision = await explainChange(pep, change);
+    decided(change, decision);
     return { status: 200, body: decisionResource(decision) };
   });
 }

@@ -1,7 +1,8 @@
 import type { RequestHandler } from "express";
 import type { Principal } from "../authn/principal.ts";
-import type { RequestContext } from "../changes/change.ts";
+import type { Change, RequestContext } from "../changes/change.ts";
 import { LockkeeperError } from "../errors.ts";
+import type { Decision } from "../policy/decision.ts";
 import type { operations } from "./openapi.ts";
 import { type Problem, sendProblem } from "./problem.ts";
 
@@ -24,6 +25,8 @@ export interface Call<Id extends OperationId> {
   readonly idempotencyKey: string | undefined;
   readonly principal: Principal;
   readonly context: RequestContext;
+  /** Puts what policy decided about a change into the request's line in the log. */
+  decided(change: Change, decision: Decision): void;
 }
 
 type JsonOf<Response> = Response extends { content: { "application/json": infer Body } } ? Body : never;
@@ -56,6 +59,9 @@ export function operation<Id extends OperationId>(id: Id) {
         idempotencyKey: request.get("Idempotency-Key"),
         principal,
         context,
+        decided: (change, decision) => {
+          state.decided = { change, decision };
+        },
       });
       if ("problem" in reply) {
         state.refusal = reply.code;

@@ -1,12 +1,38 @@
 import type { ServerResponse } from "node:http";
 import type { Request, RequestHandler } from "express";
 import type { Logger } from "pino";
+import { credentialTypes } from "../changes/credential.ts";
 
 /** Where request lines go; a pino logger is one. */
 export type RequestLogger = Pick<Logger, "info" | "debug" | "warn" | "error">;
 
 /** Operations that machines ask for all day long. */
 const probes: ReadonlySet<string> = new Set(["livez", "readyz"]);
+
+/** A decision about a change as fields for machines. */
+function decisionFields({ change, decision }: Decided): object {
+  const { credential, status } = change;
+  return {
+    event: "decision",
+    changeId: change.id,
+    allow: decision.allow,
+    reasons: decision.reasons.map(({ code }) => code),
+    action: change.action,
+    credential: credential.id,
+    userName: credential.userName,
+    wanted: status,
+  };
+}
+
+/** The same for people. */
+function sentence({ change, decision }: Decided): string {
+  const { credential, principal, status } = change;
+  const what = `${credentialTypes[credential.type].label} ${credential.id} of ${credential.userName} ${status}`;
+  const codes = decision.reasons.map(({ code }) => code).join(", ");
+  return `${decision.allow ? "ALLOWED" : "DENIED "}  ${principal.id}: ${what}  (${codes})`;
+}
+
+type Decided = NonNullable<Request["state"]["decided"]>;
 
 /**
  * Writes one line for each request when its reply is done or its caller is gone. By allowlist: nothing of the headers,
@@ -15,8 +41,9 @@ const probes: ReadonlySet<string> = new Set(["livez", "readyz"]);
 export function requestLog(log: RequestLogger): RequestHandler {
   function writeLine(this: ServerResponse & { req: Request }): void {
     const { method, state } = this.req;
-    const { operation, principal, context, startedAt, refusal } = state;
+    const { operation, principal, context, startedAt, refusal, decided } = state;
     const line = {
+      ...(decided && decisionFields(decided)),
       requestId: context.requestId,
       method,
       operation,
@@ -28,7 +55,7 @@ export function requestLog(log: RequestLogger): RequestHandler {
       ...(!this.writableFinished && { aborted: true }),
     };
     if (operation !== undefined && probes.has(operation) && this.statusCode < 500) log.debug(line, "request");
-    else log.info(line, "request");
+    else log.info(line, decided === undefined ? "request" : sentence(decided));
   }
   return (_request, response, next) => {
     response.once("close", writeLine);

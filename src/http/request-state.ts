@@ -2,8 +2,9 @@ import { randomUUIDv7 } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { RequestHandler } from "express";
 import type { Principal } from "../authn/principal.ts";
-import type { RequestContext } from "../changes/change.ts";
+import type { Change, RequestContext } from "../changes/change.ts";
 import type { Clock } from "../clock.ts";
+import type { Decision } from "../policy/decision.ts";
 
 /** What becomes known of a request on its way in. */
 interface RequestState {
@@ -17,6 +18,8 @@ interface RequestState {
   principal: Principal | undefined;
   /** Why it was refused, for the log: an error code, and what more the operator may know. */
   refusal: string | undefined;
+  /** What policy decided about a change, for the log. */
+  decided: { readonly change: Change; readonly decision: Decision } | undefined;
 }
 
 declare global {
@@ -49,6 +52,7 @@ export function takeIn({ clock, sourceAddress, headers }: TakeInOptions): Reques
       operation: undefined,
       principal: undefined,
       refusal: undefined,
+      decided: undefined,
     };
     next();
   };

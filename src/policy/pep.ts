@@ -22,8 +22,6 @@ export interface PepOptions {
   readonly ownUserName: string | undefined;
   /** Milliseconds for which an allow is good, and by which the change must have been sent. */
   readonly validForMs: number;
-  /** Told of every decision about a change, for the log on the screen and for metrics. */
-  readonly onDecision?: (change: Change, decision: Decision) => void;
 }
 
 /**
@@ -56,7 +54,7 @@ class AllowedChange {
 export type AuthorizedChange = AllowedChange;
 
 export type ChangeAuthorization =
-  | { readonly allowed: true; readonly change: AuthorizedChange }
+  | { readonly allowed: true; readonly decision: Decision; readonly change: AuthorizedChange }
   | { readonly allowed: false; readonly decision: Decision; readonly receipt: Receipt };
 
 export type ReadAuthorization =
@@ -70,9 +68,9 @@ export type ReadAuthorization =
 export async function authorizeChange(pep: PepOptions, change: Change): Promise<ChangeAuthorization> {
   const input = changeInput(change, pep.time);
   const decision = decide(pep, input);
-  pep.onDecision?.(change, decision);
   if (decision.allow) {
-    return { allowed: true, change: new AllowedChange(change, decision, input, pep.clock.now() + pep.validForMs) };
+    const allowed = new AllowedChange(change, decision, input, pep.clock.now() + pep.validForMs);
+    return { allowed: true, decision, change: allowed };
   }
   const { type, id, userName, account } = change.credential;
   const receipt = await pep.journal.deny({

@@ -1,7 +1,17 @@
 import { peakResidentMb } from "../fixture/processes.ts";
 import { startGateway } from "./gateway.ts";
 import { load } from "./load.ts";
-import { bearer, CONNECTIONS, NO_LIMITS, ROUNDS, SECONDS, startIam, startReference, switchOffs } from "./setting.ts";
+import {
+  bearer,
+  CONNECTIONS,
+  NO_LIMITS,
+  ROUNDS,
+  SECONDS,
+  startIam,
+  startReference,
+  switchOffs,
+  WARM_UP_ROUNDS,
+} from "./setting.ts";
 import { median, spread } from "./statistics.ts";
 
 /** Denied changes, each with its durable record, against a bare Express app that parses and echoes the same JSON. */
@@ -12,7 +22,7 @@ export async function denied(): Promise<void> {
   const common = { connections: CONNECTIONS, seconds: SECONDS, body: switchOffs() };
   const bare: number[] = [];
   const ours: number[] = [];
-  for (let round = 0; round <= ROUNDS; round += 1) {
+  for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round += 1) {
     const reference = await load({ ...common, url: echo, headers: {}, expectStatus: 200 });
     const measured = await load({
       ...common,
@@ -20,8 +30,7 @@ export async function denied(): Promise<void> {
       headers: bearer(gateway.keys.viewer),
       expectStatus: 403,
     });
-    // The first round warms both up.
-    if (round === 0) continue;
+    if (round < 0) continue;
     bare.push(reference.requestsPerSecond);
     ours.push(measured.requestsPerSecond);
   }

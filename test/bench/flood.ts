@@ -1,7 +1,7 @@
 import autocannon from "autocannon";
 import { startGateway } from "./gateway.ts";
 import { oneByOne } from "./load.ts";
-import { bearer, CONNECTIONS, ROUNDS, startIam, switchOffs } from "./setting.ts";
+import { bearer, CONNECTIONS, ROUNDS, startIam, switchOffs, WARM_UP_ROUNDS } from "./setting.ts";
 import { percentile, spread } from "./statistics.ts";
 
 const REQUESTS = 250;
@@ -42,7 +42,7 @@ export async function flood(): Promise<void> {
   };
   const quiet: number[] = [];
   const flooded: number[] = [];
-  for (let round = 0; round <= ROUNDS; round += 1) {
+  for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round += 1) {
     const calm = await oneByOne(REQUESTS, change);
     let attack: autocannon.Instance | undefined;
     const attacked = new Promise<autocannon.Result>((resolve, reject) => {
@@ -51,7 +51,7 @@ export async function flood(): Promise<void> {
     const stormy = await oneByOne(REQUESTS, change);
     attack?.stop();
     const { requests } = await attacked;
-    if (round === 0) continue;
+    if (round < 0) continue;
     quiet.push(percentile(calm, 0.99));
     flooded.push(percentile(stormy, 0.99));
     console.log(`  flood of ${requests.average.toFixed(0)} requests/s`);

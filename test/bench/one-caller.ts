@@ -2,7 +2,7 @@ import { IAMClient, ListAccessKeysCommand, UpdateAccessKeyCommand } from "@aws-s
 import { sandboxCredentials } from "../../src/sandbox/iam/seed.ts";
 import { startGateway } from "./gateway.ts";
 import { oneByOne } from "./load.ts";
-import { bearer, NO_LIMITS, ROUNDS, startIam, switchOffs } from "./setting.ts";
+import { bearer, NO_LIMITS, ROUNDS, startIam, switchOffs, WARM_UP_ROUNDS } from "./setting.ts";
 import { median, spread } from "./statistics.ts";
 
 const REQUESTS = 400;
@@ -31,10 +31,10 @@ export async function oneCaller(): Promise<void> {
     if (reply.status !== 201) throw new Error(`the gateway answered ${reply.status}`);
   };
   const [directP50, throughP50]: [number[], number[]] = [[], []];
-  for (let round = 0; round <= ROUNDS; round += 1) {
+  for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round += 1) {
     const straight = await oneByOne(REQUESTS, direct);
     const gated = await oneByOne(REQUESTS, through);
-    if (round === 0) continue;
+    if (round < 0) continue;
     directP50.push(median(straight));
     throughP50.push(median(gated));
   }

@@ -3,6 +3,8 @@ import { extraUser } from "../../src/sandbox/iam/seed.ts";
 import { startProgram } from "../fixture/processes.ts";
 
 export const ROUNDS = 5;
+/** Not counted: the code of both sides is compiled as it is used. */
+export const WARM_UP_ROUNDS = 3;
 export const SECONDS = 4;
 export const CONNECTIONS = 32;
 /** Far above what a round sends: throughput is measured, not the limiter. The flood uses the defaults. */

@@ -1,0 +1,2 @@
+/** Types of `node24.mjs`, for tests and benchmarks that start the service as the scripts do. */
+export const serviceFlags: readonly string[];
