@@ -14,7 +14,7 @@ import { type StatusChange, statusChangeOf } from "./status-change.ts";
 
 export interface ApplyOptions {
   readonly iam: Pick<Iam, "update" | "statusOf">;
-  readonly journal: Pick<Journal, "begin" | "finish" | "recordsOf">;
+  readonly journal: Pick<Journal, "begin" | "finish" | "recordsOf" | "healthy">;
   readonly clock: Clock;
   /** Milliseconds that the look at the previous status may take; the change goes ahead without it. */
   readonly readDeadlineMs: number;
@@ -41,8 +41,9 @@ export async function applyChange(
   authorized.take();
   const { credential } = authorized.change;
   // While nobody else changes this credential here, its status is before the lock what it is under it, and the look at
-  // it need not wait for the disk. Otherwise it waits for the lock.
-  const early = options.active.enter(credential) ? observe(options, authorized) : undefined;
+  // it need not wait for the disk. Otherwise, and while the log is in trouble, it waits for the lock.
+  const alone = options.active.enter(credential);
+  const early = alone && options.journal.healthy() ? observe(options, authorized) : undefined;
   try {
     return await lockAndSend(options, authorized, idempotency, early);
   } finally {
@@ -167,7 +168,7 @@ async function recordOutcome(
 
 /** After an unknown outcome: looks until the deadline, and says in the log what was seen. */
 async function readBack(options: ApplyOptions, state: StatusChange): Promise<StatusChange> {
-  const seen = await readBackUntil(options, state.change, state.deadline ?? 0);
+  const seen = await readBackUntil(options, state.change, state.previousStatus, state.deadline ?? 0);
   if (seen === undefined) return state;
   const at = options.clock.now();
   try {

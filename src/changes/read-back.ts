@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { LockkeeperError } from "../errors.ts";
 import type { Change } from "./change.ts";
+import type { ObservedStatus } from "./credential.ts";
 import type { Iam } from "./iam-answers.ts";
 import type { ReadBack } from "./outcome.ts";
 
@@ -14,14 +15,18 @@ const BETWEEN_LOOKS_MS = 200;
 
 /**
  * Looks at the credential until it was twice in a row seen with the wanted status, or the deadline has come.
+ * @param previousStatus as it was seen before the update. Only a status that was another then proves anything now: where
+ *   it was the wanted one already, or is not known, a lost update could still arrive, and the reconciliation waits for that.
  * @param deadline epoch milliseconds
- * @returns undefined when the deadline came first: another status may still be about to change
+ * @returns undefined when nothing is proven by the deadline
  */
 export async function readBackUntil(
   { iam, clock }: ReadBackOptions,
   change: Change,
+  previousStatus: ObservedStatus | null,
   deadline: number,
 ): Promise<ReadBack | undefined> {
+  if (previousStatus === null || previousStatus === change.status) return undefined;
   let agreeing = 0;
   while (clock.now() + BETWEEN_LOOKS_MS < deadline) {
     await clock.sleep(BETWEEN_LOOKS_MS);

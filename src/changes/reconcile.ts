@@ -58,13 +58,18 @@ export class Reconciler {
 
   /** One look at every overdue change. */
   async pass(): Promise<void> {
-    const { journal, clock, graceMs } = this.#options;
+    const { journal, clock, graceMs, onFault } = this.#options;
     const overdue = await journal.overdue(clock.now() - graceMs);
     const seen = new Map<string, ObservedStatus | null>();
     for (const change of overdue) {
       if (this.#stopped.signal.aborted) return;
-      const readBack = await this.#look(change, seen);
-      if (readBack !== undefined) await this.#settle(change, readBack);
+      try {
+        const readBack = await this.#look(change, seen);
+        if (readBack !== undefined) await this.#settle(change, readBack);
+      } catch (error) {
+        // One change that cannot be settled must not keep the others from it.
+        onFault(error);
+      }
     }
     this.#seen = seen;
   }
@@ -78,6 +83,7 @@ export class Reconciler {
         return { result: observed === status ? "as-wanted" : "not-as-wanted", observed };
       }
       seen.set(id, observed);
+      return undefined;
     }
     return clock.now() - deadline > giveUpMs ? { result: "unresolved", observed: null } : undefined;
   }

@@ -68,6 +68,14 @@ describe("no record, no effect", () => {
     expect((await post(on)).status).toBe(201);
   });
 
+  it("a lost answer about a status that was the wanted one before proves nothing, and stays open", async () => {
+    await start();
+    gateway.standIn.faults.next({ kind: "reset-after", action: UPDATE });
+    const { status, json } = await post(on);
+    expect([status, json]).toMatchObject([504, { type: "urn:lockkeeper:problem:outcome-unknown" }]);
+    expect(sent()).toHaveLength(1);
+  });
+
   it("an intent that the log cannot take is a 503, and IAM hears nothing", async () => {
     const refuse = () => Promise.reject(new LockkeeperError("audit-unavailable", "The disk is full."));
     await start({ journal: (real) => ({ ...real, begin: refuse }) });
@@ -265,6 +273,45 @@ describe("a change whose end is not known", () => {
     expect(settled).toEqual([[id, "unresolved"]]);
     gateway.standIn.faults.clear();
     expect((await post(on)).status).toBe(201);
+  });
+
+  it("is read back after a long standstill, and not given up unseen", async () => {
+    const id = await leaveOpen(off);
+    const settled: unknown[] = [];
+    const looks = reconciler(settled);
+    gateway.clock.advance(3 * 86_400_000);
+    await looks.pass();
+    expect(settled).toEqual([]);
+    await looks.pass();
+    expect(settled).toEqual([[id, "not-as-wanted"]]);
+  });
+
+  it("that cannot be settled does not keep others from it", async () => {
+    const id = await leaveOpen(off);
+    const settled: unknown[] = [];
+    const broken = { type: "access-key", id: "AKIAIOSFODNN7EXAMPLE", userName: "Bob" };
+    gateway.standIn.faults.next({ kind: "reset-before", action: "UpdateAccessKey" });
+    gateway.standIn.faults.next({ kind: "access-denied", action: "ListAccessKeys", times: "always" });
+    const { json } = await post({ credential: broken, status: "Inactive" });
+    gateway.standIn.faults.clear();
+    const brokenId = (json as { statusChange: string }).statusChange;
+    const looks = reconciler(settled, {
+      journal: {
+        overdue: async (before: number) => {
+          const found = await gateway.journal.overdue(before);
+          const [first, rest] = [
+            found.filter((one) => one.id === brokenId),
+            found.filter((one) => one.id !== brokenId),
+          ];
+          return [...first.map((change) => ({ ...change, records: [] })), ...rest];
+        },
+        finish: gateway.journal.finish,
+      },
+    });
+    gateway.clock.advance(60_000);
+    await looks.pass();
+    await looks.pass();
+    expect(settled).toEqual([expect.any(Error), [id, "not-as-wanted"]]);
   });
 
   it("that a crash left without an outcome is told as unknown, and settled in the same way", async () => {
