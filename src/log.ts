@@ -55,7 +55,8 @@ function readable(out: NodeJS.WriteStream): Writable {
       const clock = String(time).slice(11, 19);
       // A decision's sentence says it all but what became of it.
       const { status, ms } = rest;
-      const shown = Object.entries(rest["event"] === "decision" ? { status, ms } : rest);
+      const isSentence = rest["event"] === "decision" || rest["event"] === "what-if";
+      const shown = Object.entries(isSentence ? { status, ms } : rest);
       const fields = shown.map(([name, value]) => `${name}=${plain(value)}`);
       const line = [clock, String(level) === "info" ? "" : String(level).toUpperCase(), plain(msg), ...fields];
       const colour = out.hasColors?.() ? (colours[String(level)] ?? "") : "";

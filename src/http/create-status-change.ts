@@ -33,7 +33,7 @@ export function createStatusChange(options: CreateStatusChangeOptions): RequestH
     if (earlier !== undefined) return replay(statusChangeReply(earlier, clock.now()));
 
     const authorization = await authorizeChange(pep, change);
-    decided(change, authorization.decision);
+    decided("decision", change, authorization.decision);
     if (!authorization.allowed) return deniedReply({ change, ...authorization });
 
     const applied = await applyChange(apply, authorization.change, claim);

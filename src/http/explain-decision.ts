@@ -15,7 +15,7 @@ export function explainDecision({ pep, account }: ExplainDecisionOptions): Reque
   return operation("explainDecision")(async ({ body, principal, context, decided }) => {
     const change = buildChange(body, principal, context, account);
     const decision = await explainChange(pep, change);
-    decided(change, decision);
+    decided("what-if", change, decision);
     return { status: 200, body: decisionResource(decision) };
   });
 }

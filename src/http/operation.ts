@@ -26,7 +26,7 @@ export interface Call<Id extends OperationId> {
   readonly principal: Principal;
   readonly context: RequestContext;
   /** Puts what policy decided about a change into the request's line in the log. */
-  decided(change: Change, decision: Decision): void;
+  decided(event: "decision" | "what-if", change: Change, decision: Decision): void;
 }
 
 type JsonOf<Response> = Response extends { content: { "application/json": infer Body } } ? Body : never;
@@ -59,8 +59,8 @@ export function operation<Id extends OperationId>(id: Id) {
         idempotencyKey: request.get("Idempotency-Key"),
         principal,
         context,
-        decided: (change, decision) => {
-          state.decided = { change, decision };
+        decided: (event, change, decision) => {
+          state.decided = { event, change, decision };
         },
       });
       if ("problem" in reply) {

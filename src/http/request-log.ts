@@ -10,10 +10,10 @@ export type RequestLogger = Pick<Logger, "info" | "debug" | "warn" | "error">;
 const probes: ReadonlySet<string> = new Set(["livez", "readyz"]);
 
 /** A decision about a change as fields for machines. */
-function decisionFields({ change, decision }: Decided): object {
+function decisionFields({ event, change, decision }: Decided): object {
   const { credential, status } = change;
   return {
-    event: "decision",
+    event,
     changeId: change.id,
     allow: decision.allow,
     reasons: decision.reasons.map(({ code }) => code),
@@ -25,11 +25,12 @@ function decisionFields({ change, decision }: Decided): object {
 }
 
 /** The same for people. */
-function sentence({ change, decision }: Decided): string {
+function sentence({ event, change, decision }: Decided): string {
   const { credential, principal, status } = change;
   const what = `${credentialTypes[credential.type].label} ${credential.id} of ${credential.userName} ${status}`;
   const codes = decision.reasons.map(({ code }) => code).join(", ");
-  return `${decision.allow ? "ALLOWED" : "DENIED "}  ${principal.id}: ${what}  (${codes})`;
+  const answer = decision.allow ? "ALLOWED" : "DENIED ";
+  return `${event === "what-if" ? "WHAT IF  " : ""}${answer}  ${principal.id}: ${what}  (${codes})`;
 }
 
 type Decided = NonNullable<Request["state"]["decided"]>;

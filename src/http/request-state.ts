@@ -19,7 +19,14 @@ interface RequestState {
   /** Why it was refused, for the log: an error code, and what more the operator may know. */
   refusal: string | undefined;
   /** What policy decided about a change, for the log. */
-  decided: { readonly change: Change; readonly decision: Decision } | undefined;
+  decided: Decided | undefined;
+}
+
+interface Decided {
+  /** A `what-if` was only asked: nothing was changed, and nobody was kept from it. */
+  readonly event: "decision" | "what-if";
+  readonly change: Change;
+  readonly decision: Decision;
 }
 
 declare global {

@@ -20,10 +20,19 @@ async function lines(count: number) {
 
 describe("the log", () => {
   it("has one line for a request, with who asked, what for, and how it ended", async () => {
-    const { headers } = await gateway.request("POST", "/v1/status-changes", { body });
+    const { headers, json } = await gateway.request("POST", "/v1/status-changes", { body });
     expect(await lines(1)).toEqual([
       {
         level: "info",
+        msg: "ALLOWED  oncall: signing certificate TA7SMP42TDN5Z26OBPJE7EXAMPLE of Bob Inactive  (oncall-switch-off)",
+        event: "decision",
+        changeId: (json as { id: string }).id,
+        allow: true,
+        reasons: ["oncall-switch-off"],
+        action: "iam:UpdateSigningCertificate",
+        credential: body.credential.id,
+        userName: "Bob",
+        wanted: "Inactive",
         requestId: headers.get("x-request-id"),
         method: "POST",
         operation: "createStatusChange",
@@ -34,6 +43,18 @@ describe("the log", () => {
         issuer: "sandbox",
         sourceIp: "127.0.0.1",
       },
+    ]);
+  });
+
+  it("tells a denial, and a question from an answer to a change", async () => {
+    await gateway.request("POST", "/v1/status-changes", { body, as: "viewer" });
+    await gateway.request("POST", "/v1/decisions", { body });
+    await gateway.request("POST", "/v1/decisions", { body, as: "viewer" });
+    const told = (await lines(3)).map(({ event, allow, msg }) => [event, allow, String(msg).split(":")[0]]);
+    expect(told).toEqual([
+      ["decision", false, "DENIED   viewer"],
+      ["what-if", true, "WHAT IF  ALLOWED  oncall"],
+      ["what-if", false, "WHAT IF  DENIED   viewer"],
     ]);
   });
 
