@@ -7,6 +7,7 @@ import type { AuthorizedChange } from "../policy/pep.ts";
 import type { ActiveCredentials } from "./active-credentials.ts";
 import type { ObservedStatus } from "./credential.ts";
 import type { Iam } from "./iam-answers.ts";
+import { keyReused } from "./idempotency.ts";
 import type { Outcome } from "./outcome.ts";
 import { readBackUntil } from "./read-back.ts";
 import { sendUpdate } from "./send.ts";
@@ -108,13 +109,7 @@ async function begin(
     }
   }
   if (begun.kind === "in-flight") throw inFlight(begun, now);
-  if (begun.kind === "conflict") {
-    throw new LockkeeperError(
-      "idempotency-key-reused",
-      "This Idempotency-Key was used for another change. Send each change with a key of its own; repeat a key only with the same body.",
-      { changeId: begun.id },
-    );
-  }
+  if (begun.kind === "conflict") throw keyReused(begun.id);
   return begun;
 }
 

@@ -21,6 +21,8 @@ export type Outcome =
       /** IAM's error code, or the name of what kept the request from being sent. */
       readonly code: string;
       readonly message: string;
+      /** IAM was throttling: it may well do it when asked again. */
+      readonly retryable?: true;
       readonly awsRequestId?: string;
       readonly httpStatus?: number;
     }

@@ -47,13 +47,14 @@ function outcomeOf(answer: UpdateAnswer): Outcome {
       return { name: "applied", awsRequestId, httpStatus };
     }
     case "refused": {
-      const { code, message, httpStatus, awsRequestId } = answer;
+      const { code, message, httpStatus, awsRequestId, retryable } = answer;
       return {
         name: "failed",
         how: "refused",
         code,
         message,
         httpStatus,
+        ...(retryable && { retryable }),
         ...(awsRequestId !== undefined && { awsRequestId }),
       };
     }

@@ -4,6 +4,7 @@ import { principalKey } from "../authn/principal.ts";
 import { type ApplyOptions, applyChange } from "../changes/apply.ts";
 import { buildChange, changeRequestHash } from "../changes/build.ts";
 import type { Change } from "../changes/change.ts";
+import { keyReused } from "../changes/idempotency.ts";
 import { type StatusChange, statusChangeOf } from "../changes/status-change.ts";
 import type { Clock } from "../clock.ts";
 import { LockkeeperError } from "../errors.ts";
@@ -54,13 +55,7 @@ async function earlierChange(
 ): Promise<StatusChange | undefined> {
   const bound = await journal.claimed(principalKey(principal), key, clock.now());
   if (bound === undefined) return undefined;
-  if (bound.bodyHash !== bodyHash) {
-    throw new LockkeeperError(
-      "idempotency-key-reused",
-      "This Idempotency-Key was used for another change. Send each change with a key of its own; repeat a key only with the same body.",
-      { changeId: bound.id },
-    );
-  }
+  if (bound.bodyHash !== bodyHash) throw keyReused(bound.id);
   return changeWithId({ journal, clock }, bound.id);
 }
 

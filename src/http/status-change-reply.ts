@@ -1,3 +1,4 @@
+import type { Outcome } from "../changes/outcome.ts";
 import type { StatusChange } from "../changes/status-change.ts";
 import type { ErrorCode, ErrorDetails } from "../errors.ts";
 import type { ReplyOf } from "./operation.ts";
@@ -21,7 +22,7 @@ export function statusChangeReply(state: StatusChange, now: number): ReplyOf<"cr
   if (outcome.name === "applied" || (outcome.name === "unknown" && readBack?.result === "as-wanted")) {
     return { status: 201, headers: { Location: statusChangeUrl(change.id) }, body: statusChangeResource(state) };
   }
-  const code = outcome.name === "unknown" ? "outcome-unknown" : failureCode(outcome.how, outcome.code);
+  const code = outcome.name === "unknown" ? "outcome-unknown" : failureCode(outcome);
   const awsCode = outcome.name === "failed" && outcome.how === "refused" ? { awsCode: outcome.code } : {};
   return problemOf({ code, message: outcome.message, details: { changeId: change.id, ...awsCode }, receipt });
 }
@@ -46,16 +47,12 @@ function denied(decision: StatusChange["decision"], receipt: StatusChange["recei
   return problemOf({ code: "denied", message, details, decision, receipt });
 }
 
-/** How a change that provably had no effect is told, by IAM's error code. */
-function failureCode(how: "refused" | "not-sent", code: string): ErrorCode {
+/** How a change that provably had no effect is told. */
+function failureCode({ how, code, retryable }: Extract<Outcome, { name: "failed" }>): ErrorCode {
   if (how === "not-sent") return gatewayOwnReasons.has(code) ? "change-not-sent" : "iam-unavailable";
   if (code === "NoSuchEntity") return "iam-entity-not-found";
-  return throttled.test(code) ? "iam-unavailable" : "iam-refused";
+  return retryable === true ? "iam-unavailable" : "iam-refused";
 }
 
 /** What kept a change from being sent when it was not IAM's network. */
 const gatewayOwnReasons: ReadonlySet<string> = new Set(["DeadlinePassed", "AuditLogLate"]);
-
-/** The codes with which AWS says "not now" (AWS SDKs reference, "Retry behavior"). */
-const throttled =
-  /^(?:Throttl|RequestThrottled|RequestLimitExceeded|TooManyRequests|BandwidthLimit|PriorRequestNotComplete|SlowDown)/;

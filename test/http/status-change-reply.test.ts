@@ -15,6 +15,14 @@ function refused(code: string, message = "IAM's own words"): Outcome {
   return { name: "failed", how: "refused", code, message, httpStatus: 400, awsRequestId: "aws-2" };
 }
 
+const throttled: Outcome = {
+  name: "failed",
+  how: "refused",
+  code: "PriorRequestNotComplete",
+  message: "m",
+  retryable: true,
+};
+
 function state(parts: Partial<StatusChange> = {}): StatusChange {
   return {
     change,
@@ -39,8 +47,8 @@ describe("the reply to somebody who asked for a change", () => {
     ["that is not settled yet", {}, 409, { Location: location, "Retry-After": "3" }],
     ["that should be settled by now", { deadline: now - 10_000 }, 409, { Location: location, "Retry-After": "1" }],
     ["that IAM refused", { outcome: refused("AccessDenied") }, 502, { Location: location }],
-    ["that IAM throttled", { outcome: refused("Throttling") }, 503, { Location: location, "Retry-After": "5" }],
-    ["that IAM throttled in other words", { outcome: refused("PriorRequestNotComplete") }, 503, { "Retry-After": "5" }],
+    ["that IAM throttled", { outcome: throttled }, 503, { Location: location, "Retry-After": "5" }],
+    ["of which it is not known any more that IAM throttled it", { outcome: refused("Throttling") }, 502, {}],
     [
       "that never reached IAM",
       { outcome: { name: "failed", how: "not-sent", code: "ECONNREFUSED", message: "m" } },
@@ -113,9 +121,23 @@ describe("a status change as a resource", () => {
   it.each(["as-wanted", "not-as-wanted", "superseded", "unresolved"] as const)(
     "that was read back, %s, says so",
     (result) => {
-      expect(warnings(readBack(result))).toMatch(/answer was lost/);
+      expect(warnings(readBack(result))).toMatch(/^The outcome is not known; /);
     },
   );
+
+  it("that was refused has IAM's words only where they speak of the request", () => {
+    const words = "User: arn:aws:sts::123456789012:assumed-role/lockkeeper is not authorized";
+    const errorOf = (outcome: Outcome) => statusChangeResource(state({ outcome })).error;
+    expect(errorOf(refused("AccessDenied", words))).toEqual({
+      code: "AccessDenied",
+      message: expect.stringMatching(/^IAM refused/),
+    });
+    expect(errorOf(refused("LimitExceeded", words))?.message).not.toContain("arn:");
+    for (const code of ["NoSuchEntity", "ValidationError", "InvalidInput"]) {
+      expect(errorOf(refused(code, "not found"))).toEqual({ code, message: "not found" });
+    }
+    expect(errorOf(lost)).toEqual({ code: "TimeoutError", message: "No answer." });
+  });
 
   it("that had no effect warns of nothing", () => {
     expect(warnings({ outcome: refused("NoSuchEntity") }) + warnings({ decision: aDecision(false) })).toBe("");
