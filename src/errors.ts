@@ -22,10 +22,10 @@ export type ErrorCode =
   | "iam-unavailable"
   | "policy-unavailable"
   | "audit-unavailable"
+  | "audit-unreadable"
   | "change-not-sent"
   | "outcome-unknown"
   | "outcome-unrecorded"
-  | "shutting-down"
   | "configuration"
   | "internal";
 

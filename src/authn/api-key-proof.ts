@@ -10,7 +10,7 @@ const nobodysHash = randomBytes(32);
 
 /**
  * Proves a principal by an API key.
- * @returns a function that throws LockkeeperError `unauthenticated`, or `audit-unavailable` when the ring is stale
+ * @returns a function that throws LockkeeperError `unauthenticated`, or `audit-unreadable` when the ring is stale
  */
 export function createApiKeyProof(ring: Pick<KeyRing, "find">, clock: Pick<Clock, "now">): (key: string) => Principal {
   return (key) => {

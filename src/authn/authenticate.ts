@@ -3,7 +3,7 @@ import type { Principal } from "./principal.ts";
 
 /** The ways to prove who one is. Those that the configuration does not open are absent. */
 export interface Proofs {
-  /** Throws `unauthenticated`, or `audit-unavailable` when the keys cannot be had. */
+  /** Throws `unauthenticated`, or `audit-unreadable` when the keys cannot be had. */
   readonly apiKey?: (key: string) => Principal;
   /** Throws `unauthenticated`, or `authentication-unavailable` when an issuer's keys cannot be had. */
   readonly accessToken?: (token: string) => Promise<Principal>;
@@ -27,7 +27,7 @@ const bearer = /^bearer ([A-Za-z0-9\-._~+/]+=*)$/i;
 /**
  * Finds out who is calling. The token's shape says which kind of proof it is, so no kind is tried in another's place.
  *
- * @returns a function that throws LockkeeperError `unauthenticated`, or `audit-unavailable` and
+ * @returns a function that throws LockkeeperError `unauthenticated`, or `audit-unreadable` and
  *   `authentication-unavailable` where that cannot be known; none of them holds any of what was sent
  */
 export function createAuthenticator({ apiKey, accessToken, sandboxTokens }: Proofs): Authenticate {

@@ -14,7 +14,7 @@ interface RingKey {
 
 /** The API keys in memory. */
 export interface KeyRing {
-  /** @throws LockkeeperError `audit-unavailable` when the keys were last read too long ago: one may have been revoked */
+  /** @throws LockkeeperError `audit-unreadable` when the keys were last read too long ago: one may have been revoked */
   find(id: string): RingKey | undefined;
   /** Reads the keys anew. Rejects as the store does; the keys read before stay then. */
   refresh(): Promise<void>;
@@ -44,7 +44,7 @@ export function createKeyRing({ read, clock, staleAfterMs = 30_000 }: KeyRingOpt
       if (readAt !== undefined && now < readAt) readAt = now;
       if (readAt === undefined || now - readAt > staleAfterMs) {
         throw new LockkeeperError(
-          "audit-unavailable",
+          "audit-unreadable",
           "The API keys could not be read for a while, so none is accepted.",
         );
       }

@@ -15,8 +15,9 @@ export interface paths {
         put?: never;
         /**
          * Switch a credential on or off
-         * @description Policy decides; an allowed change is always sent to IAM. `201` says that IAM confirmed it, or that IAM's answer
-         *     was lost and the credential was then seen to have the status that was asked for (`outcome` is `unknown` then).
+         * @description Policy decides; an allowed change is always sent to IAM, unless another change of the credential is in flight or
+         *     the audit log cannot take it. `201` says that IAM confirmed it, or that the outcome is not known and the
+         *     credential was then seen to have the status that was asked for (`outcome` is `unknown` then).
          */
         post: operations["createStatusChange"];
         delete?: never;
@@ -511,7 +512,10 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Policy, audit log or IAM cannot be had now; IAM has changed nothing */
+        /**
+         * @description Policy, audit log, IAM or the issuer of the token cannot be had now. This request has changed nothing at IAM; what
+         *     earlier requests did, it does not say.
+         */
         Unavailable: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];

@@ -67,7 +67,15 @@ const meanings: Readonly<Record<ErrorCode, Meaning>> = {
   "audit-unavailable": {
     status: 503,
     title: "Audit log unavailable",
-    detail: "The audit log cannot take records now, so nothing was sent to IAM; ask again.",
+    detail:
+      "The audit log cannot take this request's record now, so for this request nothing was sent to IAM; ask again.",
+    retryAfter: 5,
+  },
+  "audit-unreadable": {
+    status: 503,
+    title: "Audit log unreadable",
+    detail:
+      "The audit log cannot be read now. This request has sent nothing to IAM, and says nothing of earlier ones; ask again, with the same Idempotency-Key if it had one.",
     retryAfter: 5,
   },
   "change-not-sent": {
@@ -86,13 +94,8 @@ const meanings: Readonly<Record<ErrorCode, Meaning>> = {
   "outcome-unrecorded": {
     status: 504,
     title: "Outcome unrecorded",
-    detail: "IAM has answered, but the audit log could not take the outcome. Location says what is found out about it.",
-  },
-  "shutting-down": {
-    status: 503,
-    title: "Shutting down",
-    detail: "This gateway is being stopped. Nothing was sent to IAM; ask again.",
-    retryAfter: 1,
+    detail:
+      "IAM may have been asked, and what came of it could not be written to the audit log. Location says what is found out about it.",
   },
   configuration: internal("Configuration error"),
   internal: internal("Internal error"),
@@ -159,17 +162,20 @@ function faultForCaller({ at, message }: Fault): NonNullable<ProblemBody["errors
   return { detail: message };
 }
 
-/** The bytes of a problem. */
-export function problemBytes({ problem }: Problem, requestId: string): Buffer {
-  return Buffer.from(JSON.stringify({ ...problem, requestId } satisfies ProblemBody));
+/** A problem as JSON. */
+export function problemText({ problem }: Problem, requestId: string): string {
+  return JSON.stringify({ ...problem, requestId } satisfies ProblemBody);
 }
 
-/** Sends a problem as the reply. A Buffer, because Express would give a string a `charset`, which JSON has none of. */
+/**
+ * Sends a problem as the reply. Not by Express, which would add a `charset`, which JSON has none of; as a string, which
+ * Node writes to the socket in one piece with the headers.
+ */
 export function sendProblem(response: ServerResponse, problem: Problem, requestId: string): void {
-  const body = problemBytes(problem, requestId);
+  const body = problemText(problem, requestId);
   response.statusCode = problem.status;
   for (const name in problem.headers) response.setHeader(name, problem.headers[name] ?? "");
   response.setHeader("Content-Type", "application/problem+json");
-  response.setHeader("Content-Length", body.length);
+  response.setHeader("Content-Length", Buffer.byteLength(body));
   response.end(body);
 }

@@ -1,3 +1,4 @@
+import type { Outcome } from "../changes/outcome.ts";
 import type { StatusChange } from "../changes/status-change.ts";
 import type { components } from "./openapi.ts";
 import { decisionResource } from "./problem.ts";
@@ -23,8 +24,7 @@ export function statusChangeResource(state: StatusChange): Resource {
     ...(change.ticket && { ticket: { id: change.ticket.id, verified: change.ticket.verified } }),
     decision: decisionResource(decision),
     awsRequestId: outcome !== undefined && "awsRequestId" in outcome ? (outcome.awsRequestId ?? null) : null,
-    ...(outcome !== undefined &&
-      outcome.name !== "applied" && { error: { code: outcome.code, message: outcome.message } }),
+    ...(outcome !== undefined && outcome.name !== "applied" && { error: errorOf(outcome) }),
     requestedAt: new Date(change.context.receivedAt).toISOString(),
     settledAt: settledAt === undefined ? null : new Date(settledAt).toISOString(),
     receipt: { index: receipt.index, leafHash: receipt.leafHash },
@@ -44,6 +44,21 @@ function changed({ change, decision, outcome, previousStatus }: StatusChange): b
   return previousStatus !== change.status;
 }
 
+/**
+ * Why it was not applied. IAM's own words go no further than the record where they may name what is not the caller's to
+ * know: "User: arn:aws:sts::…:assumed-role/… is not authorized to perform …".
+ */
+function errorOf(outcome: Exclude<Outcome, { name: "applied" }>): NonNullable<Resource["error"]> {
+  const { code, message } = outcome;
+  const isIamsOwn = outcome.name === "failed" && outcome.how === "refused";
+  return { code, message: isIamsOwn && !aboutTheRequest.has(code) ? iamRefused : message };
+}
+
+/** Codes of IAM whose messages speak of what the caller has sent, and of nothing else. */
+const aboutTheRequest: ReadonlySet<string> = new Set(["NoSuchEntity", "ValidationError", "InvalidInput"]);
+const iamRefused =
+  "IAM refused, so nothing was changed; the code says why, and the audit record has IAM's own message.";
+
 function readBackResource(readBack: NonNullable<StatusChange["readBack"]>): components["schemas"]["ReadBack"] {
   const { result, observed, at, supersededBy } = readBack;
   return { result, observed, at: new Date(at).toISOString(), ...(supersededBy !== undefined && { supersededBy }) };
@@ -51,7 +66,7 @@ function readBackResource(readBack: NonNullable<StatusChange["readBack"]>): comp
 
 function warnings({ change, decision, outcome, readBack }: StatusChange): string[] {
   if (!decision.allow || outcome === undefined || outcome.name === "failed") return [];
-  const texts = outcome.name === "applied" ? [eventuallyConsistent] : [answerLost(readBack?.result)];
+  const texts = outcome.name === "applied" ? [eventuallyConsistent] : [notKnown(readBack?.result)];
   if (change.credential.type === "access-key" && change.status === "Inactive") texts.push(sessionsLiveOn);
   return texts;
 }
@@ -61,17 +76,18 @@ const eventuallyConsistent =
 const sessionsLiveOn =
   "Temporary credentials that were obtained with this access key before may live on until they expire.";
 
-function answerLost(result: NonNullable<StatusChange["readBack"]>["result"] | undefined): string {
+/** IAM's answer was lost, or Lockkeeper died before it had one: nobody can tell these apart afterwards. */
+function notKnown(result: NonNullable<StatusChange["readBack"]>["result"] | undefined): string {
   switch (result) {
     case "as-wanted":
-      return "IAM's answer was lost; the status was read back as wanted, and it is not known who made it so.";
+      return "The outcome is not known; the status was read back as wanted, and nobody knows who made it so.";
     case "not-as-wanted":
-      return "IAM's answer was lost; the status was read back and is not the wanted one.";
+      return "The outcome is not known; the status was read back and is not the wanted one.";
     case "superseded":
-      return "IAM's answer was lost, and a later change took this one's place before the status was read back.";
+      return "The outcome is not known; a later change took this one's place before the status was read back.";
     case "unresolved":
-      return "IAM's answer was lost, and reading the status back told nothing: look at the credential itself.";
+      return "The outcome is not known; reading the status back told nothing: look at the credential itself.";
     case undefined:
-      return "IAM's answer was lost; the status is being read back.";
+      return "The outcome is not known; the status is being read back.";
   }
 }

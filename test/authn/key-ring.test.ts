@@ -22,7 +22,7 @@ function store(...first: StoredApiKey[]) {
 describe("the key ring", () => {
   test("accepts nothing before its first look", async () => {
     const ring = createKeyRing({ read: store(stored).read, clock: new TestClock() });
-    expect((await refusal(() => ring.find(stored.id))).code).toBe("audit-unavailable");
+    expect((await refusal(() => ring.find(stored.id))).code).toBe("audit-unreadable");
   });
 
   test("finds keys without asking the store", async () => {
@@ -59,7 +59,7 @@ describe("the key ring", () => {
     await expect(ring.refresh()).rejects.toThrow("the disk is gone");
     expect(ring.find(stored.id)?.principal).toEqual(principal);
     clock.advance(1);
-    expect((await refusal(() => ring.find(stored.id))).code).toBe("audit-unavailable");
+    expect((await refusal(() => ring.find(stored.id))).code).toBe("audit-unreadable");
     state.broken = false;
     await ring.refresh();
     expect(ring.find(stored.id)?.principal).toEqual(principal);
@@ -75,7 +75,7 @@ describe("the key ring", () => {
       clock,
     });
     await ring.refresh();
-    expect((await refusal(() => ring.find(stored.id))).code).toBe("audit-unavailable");
+    expect((await refusal(() => ring.find(stored.id))).code).toBe("audit-unreadable");
   });
 
   test("does not take old keys for new ones when the clock is set back", async () => {
@@ -85,7 +85,7 @@ describe("the key ring", () => {
     clock.advance(-3_600_000);
     expect(ring.find(stored.id)?.principal).toEqual(principal);
     clock.advance(30_001);
-    expect((await refusal(() => ring.find(stored.id))).code).toBe("audit-unavailable");
+    expect((await refusal(() => ring.find(stored.id))).code).toBe("audit-unreadable");
   });
 });
 

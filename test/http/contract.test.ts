@@ -23,6 +23,7 @@ let logless: Gateway;
 
 beforeAll(async () => {
   const unavailable = () => Promise.reject(new LockkeeperError("audit-unavailable", "The disk hangs."));
+  const unreadable = () => Promise.reject(new LockkeeperError("audit-unreadable", "The disk hangs."));
   gateway = await startGateway();
   strict = await startGateway({ perMinute: { changes: 1, reads: 1, whatIfs: 1 } });
   broken = await startGateway({
@@ -33,7 +34,7 @@ beforeAll(async () => {
     },
   });
   logless = await startGateway({
-    journal: (real) => ({ ...real, begin: unavailable, deny: unavailable, note: unavailable, recordsOf: unavailable }),
+    journal: (real) => ({ ...real, begin: unavailable, deny: unavailable, note: unavailable, recordsOf: unreadable }),
   });
 });
 afterAll(async () => {

@@ -24,10 +24,10 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   "iam-unavailable": 503,
   "policy-unavailable": 503,
   "audit-unavailable": 503,
+  "audit-unreadable": 503,
   "change-not-sent": 503,
   "outcome-unknown": 504,
   "outcome-unrecorded": 504,
-  "shutting-down": 503,
   configuration: 500,
   internal: 500,
 };
@@ -55,6 +55,17 @@ describe("a problem", () => {
     expect(Number(problem(code).headers["Retry-After"])).toBeGreaterThan(0);
     expect(problem(code, { retryAfter: 7.2 }).headers["Retry-After"]).toBe("8");
     expect(problem(code, { retryAfter: -3 }).headers["Retry-After"]).toBe("1");
+  });
+
+  it("that the log gave no answer says nothing of what earlier requests have sent to IAM", () => {
+    expect(problem("audit-unreadable").problem.detail).toMatch(
+      /This request has sent nothing.*says nothing of earlier/,
+    );
+    expect(problem("audit-unavailable").problem.detail).toMatch(/for this request nothing was sent/);
+  });
+
+  it("that an outcome is not in the log claims nothing about IAM's answer", () => {
+    expect(problem("outcome-unrecorded").problem.detail).toMatch(/^IAM may have been asked/);
   });
 
   it("about a change leads to it", () => {
