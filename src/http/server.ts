@@ -2,12 +2,15 @@ import { randomUUIDv7 } from "node:crypto";
 import http, { type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import https from "node:https";
 import type { Duplex } from "node:stream";
-import { type Problem, problemBytes, problemOf } from "./problem.ts";
+import { LockkeeperError } from "../errors.ts";
+import { type Problem, problemOf, problemText } from "./problem.ts";
 
 export interface ServerOptions {
   readonly app: RequestListener;
   /** PEM; without it the server speaks plain HTTP. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
+  /** Which peers, by their address, it answers at all; by default every one. */
+  readonly admits?: (address: string | undefined) => boolean;
   /** Those of every reply; the refusals that never reach the app carry them too. */
   readonly headers: ReadonlyMap<string, string>;
   /** Overrides of {@link timeouts}, for tests. */
@@ -24,7 +27,8 @@ const timeouts = {
 };
 
 /** The HTTP server around the app; it does not listen yet. */
-export function createServer({ app, tls, headers, timeouts: overrides }: ServerOptions): Server {
+export function createServer(options: ServerOptions): Server {
+  const { app, tls, admits = () => true, headers, timeouts: overrides } = options;
   const settings = {
     ...timeouts,
     ...overrides,
@@ -40,6 +44,10 @@ export function createServer({ app, tls, headers, timeouts: overrides }: ServerO
   const latest = new WeakMap<Duplex, ServerResponse>();
   const listener = (request: IncomingMessage, response: ServerResponse) => {
     latest.set(request.socket, response);
+    if (!admits(request.socket.remoteAddress)) {
+      request.socket.end(rawReply(wrongPeer, headers), () => request.socket.destroy());
+      return;
+    }
     app(request, response as Parameters<RequestListener>[1]);
   };
   server.on("request", listener);
@@ -81,6 +89,12 @@ function problemForParserError(code: string | undefined): WireProblem {
   }
 }
 
+const wrongPeer = wireProblem(
+  421,
+  "Misdirected Request",
+  "Without TLS, this listener answers the configured proxies (trustedProxies) and its own machine only. Call it through the proxy.",
+);
+
 function wireProblem(status: number, reason: string, message: string): WireProblem {
   const { problem, ...rest } = problemOf({ code: "malformed-request", message, details: {} });
   return { ...rest, status, reason, problem: { ...problem, status } };
@@ -88,7 +102,7 @@ function wireProblem(status: number, reason: string, message: string): WireProbl
 
 function rawReply(refusal: WireProblem, headers: ReadonlyMap<string, string>): Buffer {
   const requestId = randomUUIDv7();
-  const body = problemBytes(refusal, requestId);
+  const body = Buffer.from(problemText(refusal, requestId));
   const lines = [
     `HTTP/1.1 ${refusal.status} ${refusal.reason}`,
     ...Array.from(headers, ([name, value]) => `${name}: ${value}`),
@@ -101,12 +115,20 @@ function rawReply(refusal: WireProblem, headers: ReadonlyMap<string, string>): B
   return Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`), body]);
 }
 
-/** Starts listening. Resolves with the address that it got; rejects when it cannot have it. */
+/**
+ * Starts listening. Resolves with the address that it got.
+ * @throws LockkeeperError `configuration` when it cannot have it
+ */
 export function listen(server: Server, host: string, port: number): Promise<{ host: string; port: number }> {
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
+    const fail = (cause: NodeJS.ErrnoException) => {
+      const why = cause.code === "EADDRINUSE" ? "another program listens there already" : cause.message;
+      const message = `Cannot listen on ${host}, port ${port}: ${why}. Free it, or set another one (listen, LOCKKEEPER_LISTEN).`;
+      reject(new LockkeeperError("configuration", message, {}, { cause }));
+    };
+    server.once("error", fail);
     server.listen(port, host, () => {
-      server.off("error", reject);
+      server.off("error", fail);
       const address = server.address();
       if (address === null || typeof address === "string") reject(new Error("the server listens on no TCP port"));
       else resolve({ host: address.address, port: address.port });
