@@ -8,6 +8,11 @@ import type { Principal } from "./principal.ts";
 const MAX_ID_LENGTH = 256;
 const MAX_GROUPS = 200;
 const MAX_GROUP_LENGTH = 128;
+/**
+ * Of all groups, qualified, as JSON in UTF-8. It leaves room for everything else in the policy input (32 KiB) and in the
+ * audit record (65,535 bytes): whoever gets in can be decided about, and the decision can be recorded.
+ */
+const MAX_GROUPS_BYTES = 24 * 1024;
 
 /** Control and format characters would let one name look like another in a log; unpaired surrogates are no text. */
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u;
@@ -46,10 +51,15 @@ function groupsOf(claim: unknown, issuer: string): string[] {
   if (!Array.isArray(claim) || claim.length > MAX_GROUPS) {
     throw unauthenticated(`the groups claim is no list of at most ${MAX_GROUPS}`);
   }
-  return claim.map((group: unknown) => {
+  const groups = claim.map((group: unknown) => {
     if (!isName(group, MAX_GROUP_LENGTH)) throw unauthenticated("the groups claim holds something that is no name");
     return `${issuer}#${group}`;
   });
+  // Not cut: a policy may deny by a group that would be missing then.
+  if (Buffer.byteLength(JSON.stringify(groups)) > MAX_GROUPS_BYTES) {
+    throw unauthenticated("the groups, each with its issuer, are over 24 KiB: let the issuer send fewer of them");
+  }
+  return groups;
 }
 
 function isName(claim: unknown, maxLength: number): claim is string {

@@ -15,7 +15,7 @@ export type PolicyResult =
 const CODE = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
 const MAX_CODE = 64;
 const MAX_MESSAGE = 512;
-/** Of reasons, obligations and needs each, and of these lists' text: all of it has to fit into an audit record. */
+/** Of reasons, obligations and needs each, and of these lists' text as JSON: all of it has to fit into an audit record. */
 const MAX_ENTRIES = 32;
 const MAX_LIST = 4096;
 
@@ -46,7 +46,7 @@ function malformed(what: string): PolicyResult {
 }
 
 function isReasons(value: unknown): value is readonly Reason[] {
-  return Array.isArray(value) && value.length <= MAX_ENTRIES && value.every(isReason);
+  return isShortList(value) && value.every(isReason);
 }
 
 function isReason(value: unknown): value is Reason {

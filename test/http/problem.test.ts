@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type ErrorCode, LockkeeperError } from "../../src/errors.ts";
-import { type Problem, problemBytes, problemOf } from "../../src/http/problem.ts";
+import { type Problem, problemOf, problemText } from "../../src/http/problem.ts";
 import { translateRequestError } from "../../src/http/request-error.ts";
 import { strictAjv } from "../fixture/documented-replies.ts";
 
@@ -25,6 +25,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   "policy-unavailable": 503,
   "audit-unavailable": 503,
   "audit-unreadable": 503,
+  "audit-unreadable": 503,
   "change-not-sent": 503,
   "outcome-unknown": 504,
   "outcome-unrecorded": 504,
@@ -43,7 +44,7 @@ describe("a problem", () => {
     expect([made.status, made.problem.status]).toEqual([statuses[code], statuses[code]]);
     expect(made.problem.type).toBe(`urn:lockkeeper:problem:${code}`);
     const ajv = strictAjv();
-    const body: unknown = JSON.parse(problemBytes(made, "r").toString());
+    const body: unknown = JSON.parse(problemText(made, "r"));
     expect(ajv.validate({ $ref: "openapi#/$defs/Problem" }, body), ajv.errorsText()).toBe(true);
   });
 
