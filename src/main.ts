@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { openSqliteStore } from "./audit/sqlite/store.ts";
 import { openJournal } from "./audit/store-journal.ts";
+import { auditShow } from "./cli/audit-show.ts";
 import { configCheck } from "./cli/config-check.ts";
 import { health } from "./cli/health.ts";
 import { createKey, type KeyCommandOptions, listKeys, revokeKey } from "./cli/keys.ts";
@@ -23,7 +24,10 @@ async function withJournal(
   run: (options: KeyCommandOptions) => Promise<void>,
 ): Promise<void> {
   const config = loadConfig({ file });
-  const store = await openSqliteStore(join(config.dataDir, "lockkeeper.db"), { exclusive: false });
+  const store = await openSqliteStore(join(config.dataDir, "lockkeeper.db"), {
+    exclusive: false,
+    owner: config.iam.account,
+  });
   const journal = openJournal(store, config.audit);
   try {
     await run({ journal, clock: systemClock, output });
@@ -45,7 +49,9 @@ program
   .description("run the gateway")
   .option("--sandbox", "with an IAM of its own on this machine, and well-known tokens")
   .option(...configOption)
-  .action(serve);
+  .action(async (options) => {
+    process.exitCode = await serve(options);
+  });
 
 const keys = program.command("keys").description("API keys of callers");
 keys
@@ -69,6 +75,15 @@ keys
   .description("a running gateway obeys within about a second")
   .option(...configOption)
   .action((id, options) => withJournal(options, (command) => revokeKey(command, id)));
+
+program
+  .command("audit")
+  .description("the audit log")
+  .command("show [index]")
+  .description("one record, or the newest, as JSON; beside a running gateway too")
+  .option("--last <n>", "how many of the newest", count, 1)
+  .option("--data-dir <folder>", "where the log is", "data")
+  .action((index, options) => auditShow(output, index, options));
 
 program
   .command("config")

@@ -6,7 +6,7 @@ import type { Clock } from "../clock.ts";
 import { LockkeeperError } from "../errors.ts";
 
 /** Where a command writes. */
-interface Output {
+export interface Output {
   /** What a script would take: standard output. */
   print(line: string): void;
   /** What is for people only: standard error. */
