@@ -67,7 +67,7 @@ test_denials_add_up_in_order_of_their_codes if {
 }
 
 test_without_site_data_nothing_is_allowed if {
-	owner := object.union(asked_by("bob"), {"principal": {"userName": "Bob"}})
+	owner := object.union(asked_by("bob"), {"principal": {"kind": "human", "userName": "Bob"}})
 	decision := lockkeeper.decision with input as owner with data.site as {}
 	decision.allow == false
 	codes(decision) == ["site-data-missing"]

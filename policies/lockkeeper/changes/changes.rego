@@ -96,7 +96,7 @@ allow contains {
 
 allow contains {
 	"code": "owner-switch-off",
-	"message": "Everybody may switch their own credential off.",
+	"message": "People may switch their own credentials off.",
 } if {
 	switch_off
 	request.own

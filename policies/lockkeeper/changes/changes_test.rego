@@ -12,7 +12,7 @@ ticket(id) := {"change": {"ticket": {"id": id, "verified": false}}}
 
 codes(reasons) := {reason.code | some reason in reasons}
 
-by_bob := {"principal": {"userName": "bob"}}
+by_bob := {"principal": {"kind": "human", "userName": "bob"}}
 
 for_sofia := {"onBehalfOf": {"id": "sofia"}}
 
@@ -64,6 +64,16 @@ test_what_the_ticket_system_misses if {
 
 test_what_an_owner_misses if {
 	codes(changes.missing) == {"owner-switch-on"} with input as asked("Active", by_bob)
+}
+
+test_a_bot_with_a_users_name_is_no_owner if {
+	every kind in {"bot", "service"} {
+		asked_by := asked("Inactive", {"principal": {"kind": kind, "userName": "bob"}})
+		codes(changes.allow) == set() with input as asked_by
+			with data.lockkeeper.request.roles as {"chatops"}
+		codes(changes.missing) == {"on-behalf-of-required"} with input as asked_by
+			with data.lockkeeper.request.roles as {"chatops"}
+	}
 }
 
 test_protected_from_all_but_admins if {

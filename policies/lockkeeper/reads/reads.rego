@@ -1,7 +1,7 @@
 # METADATA
 # title: Looking
 # description: |
-#   Who may change something may also look up what it needs for that. Viewers may look at everything, everybody at
+#   Who may change something may also look up what it needs for that. Viewers may look at everything, people at
 #   their own.
 package lockkeeper.reads
 
@@ -24,7 +24,7 @@ allow contains {
 
 allow contains {
 	"code": "owner-may-look",
-	"message": "Everybody may look at their own credentials.",
+	"message": "People may look at their own credentials.",
 } if {
 	input.action in {"lockkeeper:ListCredentials", "lockkeeper:ReadStatusChange"}
 	request.own

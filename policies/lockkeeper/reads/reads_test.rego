@@ -22,7 +22,7 @@ test_bots_do_not_see_everybodys_changes if {
 }
 
 test_owners_look_at_their_own if {
-	request := {"principal": {"userName": "bob"}, "credential": {"userName": "Bob"}}
+	request := {"principal": {"kind": "human", "userName": "bob"}, "credential": {"userName": "Bob"}}
 	every action in {"lockkeeper:ListCredentials", "lockkeeper:ReadStatusChange"} {
 		codes(reads.allow) == {"owner-may-look"} with input as object.union(request, {"action": action})
 	}

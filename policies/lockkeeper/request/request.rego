@@ -28,8 +28,11 @@ user := lower(input.credential.userName) if {
 }
 
 # METADATA
-# description: The credential belongs to the principal itself.
+# description: |
+#   The credential belongs to the principal itself, which is a person. A bot or an integration owns nothing by the IAM
+#   user that it has: what it may do, its roles say.
 own if {
+	input.principal.kind == "human"
 	is_string(input.principal.userName)
 	lower(input.principal.userName) == user
 }

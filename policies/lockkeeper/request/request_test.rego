@@ -10,23 +10,32 @@ test_roles_by_principal_and_by_group_add_up if {
 }
 
 test_names_compare_without_case if {
-	request.own with input as {"principal": {"userName": "BOB"}, "credential": {"userName": "bob"}}
+	request.own with input as {"principal": {"kind": "human", "userName": "BOB"}, "credential": {"userName": "bob"}}
 }
 
 test_who_has_no_user_owns_nothing if {
-	not request.own with input as {"principal": {}, "credential": {"userName": "bob"}}
-	not request.own with input as {"principal": {"userName": "bob"}, "credential": {}}
-	not request.own with input as {"principal": {}, "credential": {}}
+	person := {"kind": "human"}
+	not request.own with input as {"principal": person, "credential": {"userName": "bob"}}
+	not request.own with input as {"principal": object.union(person, {"userName": "bob"}), "credential": {}}
+	not request.own with input as {"principal": person, "credential": {}}
+}
+
+test_only_people_own_anything if {
+	credential := {"userName": "bob"}
+	every kind in ["bot", "service", "Human", true, null] {
+		not request.own with input as {"principal": {"kind": kind, "userName": "bob"}, "credential": credential}
+	}
+	not request.own with input as {"principal": {"userName": "bob"}, "credential": credential}
 }
 
 test_names_of_other_types_are_none if {
 	not request.user with input as {"credential": {"userName": 5}}
-	not request.own with input as {"principal": {"userName": 5}, "credential": {"userName": 5}}
+	not request.own with input as {"principal": {"kind": "human", "userName": 5}, "credential": {"userName": 5}}
 	not request.on_behalf_of with input as {"onBehalfOf": {"id": ["sofia"]}}
 }
 
 test_the_empty_name_is_nobodys if {
-	not request.own with input as {"principal": {"userName": ""}, "credential": {"userName": ""}}
+	not request.own with input as {"principal": {"kind": "human", "userName": ""}, "credential": {"userName": ""}}
 }
 
 test_nobody_is_no_person if not request.on_behalf_of with input as {"onBehalfOf": {"id": ""}}
