@@ -75,7 +75,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     });
     closers.push(() => iam.close());
     // The database opens in its own thread, and AWS answers, while the contract is read here.
-    const opening = openSqliteStore(join(config.dataDir, "lockkeeper.db"), { exclusive: true });
+    const owner = sandbox ? "sandbox" : config.iam.account;
+    const opening = openSqliteStore(join(config.dataDir, "lockkeeper.db"), { exclusive: true, owner });
     const asking = ownUser(iam, config);
     const contract = loadContract();
     const [opened, asked] = await Promise.allSettled([opening, asking]);

@@ -1,5 +1,5 @@
 import { LockkeeperError } from "../errors.ts";
-import type { Operation, OperationOutcome, OperationResults, Store } from "./operation.ts";
+import type { Operation, OperationOutcome, OperationResult, OperationResults, Store } from "./operation.ts";
 
 export interface GroupCommitOptions {
   /** Milliseconds within which an operation must be durable; after that its caller is told that it is not. */
@@ -11,8 +11,8 @@ export interface GroupCommitOptions {
 interface Waiting {
   readonly operation: Operation;
   readonly settle: (outcome: OperationOutcome) => void;
-  /** Called instead when the caller had been told that the log could not take it, and then it could. */
-  readonly whenLate: ((outcome: OperationOutcome) => void) | undefined;
+  /** Called when the caller was told that the log could not take it, and it did or may have. */
+  readonly whenAbandoned: ((result?: OperationResult) => void) | undefined;
   timer: NodeJS.Timeout | undefined;
   expired: boolean;
 }
@@ -48,12 +48,13 @@ export class GroupCommit {
 
   /**
    * Resolves when the operation is durable.
-   * @param whenLate told of an operation that became durable although its caller got an error
-   * @throws LockkeeperError `audit-unavailable`
+   * @param whenAbandoned called with the result when the operation became durable although its caller got an error, and
+   *   without one when it may have; must not throw
+   * @throws LockkeeperError `audit-unavailable`, or `internal` when it breaks a rule of the log
    */
   async write<K extends Operation["kind"]>(
     operation: Extract<Operation, { kind: K }>,
-    whenLate?: (result: OperationResults[K]) => void,
+    whenAbandoned?: (result?: OperationResults[K]) => void,
   ): Promise<OperationResults[K]> {
     if (this.#closed) throw unavailable("it is closed");
     if (this.#isFullFor(operation)) throw unavailable("too many records are waiting");
@@ -61,7 +62,7 @@ export class GroupCommit {
       const waiting: Waiting = {
         operation,
         settle,
-        whenLate: whenLate && ((late) => late.ok && whenLate(late.result as OperationResults[K])),
+        whenAbandoned: whenAbandoned as Waiting["whenAbandoned"],
         timer: undefined,
         expired: false,
       };
@@ -69,7 +70,7 @@ export class GroupCommit {
       this.#queue.push(waiting);
       this.#pump();
     });
-    if (!outcome.ok) throw unavailable(outcome.message);
+    if (!outcome.ok) throw outcome.failure === "refused" ? refused(outcome.message) : unavailable(outcome.message);
     return outcome.result as OperationResults[K];
   }
 
@@ -95,7 +96,8 @@ export class GroupCommit {
     waiting.expired = true;
     this.#healthy = false;
     this.#retryLater();
-    waiting.settle({ ok: false, message: `it was not durable within ${this.#options.deadlineMs} ms` });
+    const message = `it was not durable within ${this.#options.deadlineMs} ms`;
+    waiting.settle({ ok: false, failure: "unknown", message });
     // What has not left for the store yet need not go there. An outcome is worth keeping whoever still listens.
     if (waiting.operation.kind !== "finish") {
       const at = this.#queue.indexOf(waiting);
@@ -113,21 +115,24 @@ export class GroupCommit {
   async #commit(): Promise<void> {
     const batch = this.#queue.splice(0, MAX_BATCH);
     let outcomes: readonly OperationOutcome[];
+    let answered = true;
     try {
       outcomes = await this.#store.commit(batch.map((waiting) => waiting.operation));
     } catch (error) {
       const message = error instanceof Error ? error.message : "the store failed";
-      outcomes = batch.map(() => ({ ok: false, message }));
+      outcomes = batch.map(() => ({ ok: false, failure: "unknown", message }));
+      answered = false;
     }
-    this.#healthy = outcomes.every((outcome) => outcome.ok);
+    this.#healthy = answered && outcomes.every((outcome) => outcome.ok || outcome.failure === "refused");
     const again: Waiting[] = [];
     for (const [index, waiting] of batch.entries()) {
-      const outcome = outcomes[index] ?? { ok: false, message: "the store gave no answer" };
+      const outcome = outcomes[index] ?? { ok: false, failure: "unknown", message: "the store gave no answer" };
       clearTimeout(waiting.timer);
       if (!waiting.expired) waiting.settle(outcome);
-      else if (outcome.ok) waiting.whenLate?.(outcome);
-      if (!outcome.ok && waiting.operation.kind === "finish" && !this.#closed)
-        again.push({ ...waiting, expired: true });
+      else if (outcome.ok) waiting.whenAbandoned?.(outcome.result);
+      if (outcome.ok || outcome.failure === "refused") continue;
+      if (outcome.failure === "unknown") waiting.whenAbandoned?.();
+      if (waiting.operation.kind === "finish" && !this.#closed) again.push({ ...waiting, expired: true });
     }
     this.#queue.unshift(...again);
     this.#committing = false;
@@ -150,6 +155,10 @@ export class GroupCommit {
     }, RETRY_MS);
     this.#retry.unref();
   }
+}
+
+function refused(why: string): LockkeeperError {
+  return new LockkeeperError("internal", `The audit log does not take this record: ${why}.`);
 }
 
 function unavailable(why: string): LockkeeperError {

@@ -3,7 +3,10 @@ import type { OutcomeName } from "../changes/outcome.ts";
 
 /** One immutable event, ready to be stored: `body` is hashed and kept byte by byte and never serialised again. */
 export interface AuditRecord {
-  /** UUIDv7 (`metadata.uid`): the key by which a repeated write is recognised. */
+  /**
+   * UUIDv7 (`metadata.uid`). Each record is handed in once with a uid of its own; the log does not enforce that. By it a
+   * write whose answer was lost is found again, and an outcome that is written a second time.
+   */
   readonly uid: string;
   /** Joins decision, intent, outcome and reconciliation (`metadata.correlation_uid`): the change's id. */
   readonly correlation: string;
@@ -16,6 +19,12 @@ export interface Receipt {
   readonly index: number;
   /** RFC 6962 leaf hash of the stored bytes, 64 hex digits. */
   readonly leafHash: string;
+}
+
+/** What `finish` has done. */
+export interface Finished extends Receipt {
+  /** False when the change already had that step: the receipt is the earlier record's then, and nothing was added. */
+  readonly appended: boolean;
 }
 
 /** A record as it was read back from the log. */
@@ -75,6 +84,8 @@ export interface Conclusion {
   readonly outcome?: OutcomeName;
   /** Whether the credential is free for the next change. An unknown outcome keeps it until it is reconciled. */
   readonly release: boolean;
+  /** The caller is told to ask again, so its Idempotency-Key is no longer bound to this change. Default false. */
+  readonly freesKey?: boolean;
   /** Epoch milliseconds. */
   readonly at: number;
 }
@@ -108,13 +119,16 @@ export interface OverdueChange extends ChangeRow {
  * The audit log together with what must never disagree with it: locks, idempotency and API keys. Each call is one
  * durable transaction; it resolves only when what it wrote is on disk.
  *
- * @throws LockkeeperError `audit-unavailable` when the log cannot take it within its deadline or its queue is full.
- *   Nothing is to be sent to IAM then.
+ * @throws LockkeeperError of writes `audit-unavailable` when the log cannot take it within its deadline or its queue is
+ *   full: nothing is to be sent to IAM then; of reads `audit-unreadable`, which says nothing about what was written
  */
 export interface Journal {
   begin(intent: Intent): Promise<Begun>;
-  /** Appends an outcome or a reconciliation, once: if the change already has that step, the stored one's receipt is returned. */
-  finish(id: string, conclusion: Conclusion): Promise<Receipt>;
+  /**
+   * Appends an outcome or a reconciliation, each once. An outcome that comes after the reconciliation stands in the log
+   * beside it. When a change ends `failed` that had superseded another, that other one is overdue again.
+   */
+  finish(id: string, conclusion: Conclusion): Promise<Finished>;
   deny(denial: Denial): Promise<Receipt>;
   /** Anything else that is worth a record: reads, what-ifs, start and stop. */
   note(record: AuditRecord): Promise<Receipt>;
@@ -136,6 +150,11 @@ export interface Journal {
   apiKeys(): Promise<readonly StoredApiKey[]>;
   /** Whether the log takes records now, as far as is known without asking the disk. */
   healthy(): boolean;
+  /**
+   * Resolves with the reason when the store has died under the journal: nothing can be read or written any more, and
+   * its lock on the log is gone, so the service must end. Never rejects, and stays pending after an orderly `close`.
+   */
+  readonly failed: Promise<Error>;
   /** Writes what is queued, closes the store, gives up its lock. */
   close(): Promise<void>;
 }

@@ -3,6 +3,7 @@ import type {
   Begun,
   Conclusion,
   Denial,
+  Finished,
   Intent,
   OverdueChange,
   Receipt,
@@ -22,7 +23,7 @@ export type Operation =
 /** What an operation comes back with, by its kind. */
 export interface OperationResults {
   readonly begin: Begun;
-  readonly finish: Receipt;
+  readonly finish: Finished;
   readonly deny: Receipt;
   readonly note: Receipt;
   readonly "add-api-key": "added" | "too-many";
@@ -31,10 +32,16 @@ export interface OperationResults {
 
 export type OperationResult = OperationResults[Operation["kind"]];
 
-/** How one operation of a batch came out. `failed` says that it is not in the log, as far as the store can tell. */
+/**
+ * Why an operation did not come out: `refused`, it breaks a rule of the log and always will; `not-written`, the store
+ * failed and it is certainly not in the log; `unknown`, the store failed and it may be.
+ */
+export type OperationFailure = "refused" | "not-written" | "unknown";
+
+/** How one operation of a batch came out. */
 export type OperationOutcome =
   | { readonly ok: true; readonly result: OperationResult }
-  | { readonly ok: false; readonly message: string };
+  | { readonly ok: false; readonly failure: OperationFailure; readonly message: string };
 
 /** A question to the store. */
 export type Query =
@@ -54,10 +61,12 @@ export type QueryResult = QueryResults[Query["kind"]];
 
 /**
  * Where a log is kept. `commit` makes one durable transaction of a batch and resolves when it is on disk; an empty
- * batch asks whether the store can write at all. Both reject when the store cannot be had.
+ * batch asks whether the store can write at all. Both reject when the store cannot be had, and then nothing is known of
+ * what was asked. `failed` resolves when the store has died and never will answer again; it does not reject.
  */
 export interface Store {
   commit(batch: readonly Operation[]): Promise<readonly OperationOutcome[]>;
   query<K extends Query["kind"]>(query: Extract<Query, { kind: K }>): Promise<QueryResults[K]>;
+  readonly failed: Promise<Error>;
   close(): Promise<void>;
 }

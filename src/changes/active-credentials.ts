@@ -20,6 +20,7 @@ export class ActiveCredentials {
   }
 }
 
-function keyOf({ account, type, id }: Credential): string {
-  return `${account} ${type} ${id}`;
+/** As the log's lock has it: names of users compare without case. */
+function keyOf({ account, type, userName, id }: Credential): string {
+  return `${account} ${type} ${userName.toLowerCase()} ${id}`;
 }

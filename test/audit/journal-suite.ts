@@ -60,7 +60,8 @@ export function journalSuite(name: string, open: () => Promise<JournalFixture>):
       const change = aChange({ reason: "leaked", ticket: { id: "SEC-1", verified: false }, onBehalfOf: { id: "ann" } });
       expect(await journal.begin(anIntent(change, now))).toMatchObject({ kind: "started", receipt: { index: 0 } });
       expect(statusChangeOf(await journal.recordsOf(change.id), now)).toMatchObject({ change, deadline: now + 5000 });
-      const receipt = await journal.finish(change.id, ended(change, applied));
+      const { appended, ...receipt } = await journal.finish(change.id, ended(change, applied));
+      expect(appended).toBe(true);
       const state = statusChangeOf(await journal.recordsOf(change.id), now);
       expect(state).toMatchObject({ change, outcome: applied, previousStatus: "Active", receipt, settledAt: now });
     });
@@ -99,6 +100,15 @@ export function journalSuite(name: string, open: () => Promise<JournalFixture>):
       expect(await journal.begin(anIntent(other, now))).toMatchObject({ kind: "started" });
     });
 
+    it("does not hold up a user's change when somebody names the same id under another user name", async () => {
+      const named = (userName: string) =>
+        aChange({ credential: { type: "access-key", id: "AKIAIOSFODNN7EXAMPLE", userName, account: "123456789012" } });
+      const first = named("mallory");
+      await journal.begin(anIntent(first, now));
+      expect(await journal.begin(anIntent(named("Bob"), now))).toMatchObject({ kind: "started" });
+      expect(await journal.begin(anIntent(named("MALLORY"), now))).toMatchObject({ kind: "in-flight", id: first.id });
+    });
+
     it("keeps a credential whose change has an unknown outcome until that is read back", async () => {
       const change = aChange();
       await journal.begin(anIntent(change, now));
@@ -116,18 +126,36 @@ export function journalSuite(name: string, open: () => Promise<JournalFixture>):
       const change = aChange();
       await journal.begin(anIntent(change, now));
       const outcome = await journal.finish(change.id, ended(change, unknown));
-      expect(await journal.finish(change.id, ended(change, applied))).toEqual(outcome);
+      expect(await journal.finish(change.id, ended(change, applied))).toEqual({ ...outcome, appended: false });
       const seen = await journal.finish(change.id, readBack(change));
-      expect(await journal.finish(change.id, readBack(change))).toEqual(seen);
+      expect(await journal.finish(change.id, readBack(change))).toEqual({ ...seen, appended: false });
       expect(await fixture.records()).toHaveLength(3);
     });
 
-    it("does not let a late outcome contradict a read-back", async () => {
+    it("recognises the very outcome that it has, when it is written once more", async () => {
       const change = aChange();
       await journal.begin(anIntent(change, now));
-      const seen = await journal.finish(change.id, readBack(change));
-      expect(await journal.finish(change.id, ended(change, applied))).toEqual(seen);
-      expect(statusChangeOf(await journal.recordsOf(change.id), now)).toMatchObject({ outcome: { name: "unknown" } });
+      const conclusion = ended(change, applied);
+      const first = await journal.finish(change.id, conclusion);
+      expect(await journal.finish(change.id, conclusion)).toEqual(first);
+      expect(await fixture.records()).toHaveLength(2);
+    });
+
+    it("keeps an outcome that comes after a read-back beside it, once, and tells both", async () => {
+      const change = aChange();
+      await journal.begin(anIntent(change, now));
+      await journal.finish(change.id, readBack(change));
+      const { appended, ...receipt } = await journal.finish(change.id, ended(change, applied, now + 1));
+      expect(appended).toBe(true);
+      expect(await journal.finish(change.id, ended(change, unknown, now + 2))).toEqual({ ...receipt, appended: false });
+      expect(await journal.finish(change.id, readBack(change, now + 3))).toMatchObject({ index: 1, appended: false });
+      expect(statusChangeOf(await journal.recordsOf(change.id), now)).toMatchObject({
+        outcome: applied,
+        previousStatus: "Active",
+        readBack: { result: "as-wanted", at: now },
+        receipt,
+      });
+      expect(await fixture.records()).toHaveLength(3);
     });
 
     it("refuses the outcome of a change that was never begun, and keeps its neighbours of the same commit", async () => {
@@ -169,6 +197,72 @@ export function journalSuite(name: string, open: () => Promise<JournalFixture>):
         const answer = await journal.begin(anIntent(off, now + 4000, { supersedes }));
         expect(answer).toMatchObject({ kind: "in-flight", id: older.id });
         expect(await fixture.records()).toHaveLength(1);
+      });
+
+      describe("by a change that then", () => {
+        const later = now + 5001;
+        const failed: Outcome = { name: "failed", how: "refused", code: "AccessDenied", message: "No." };
+        /** Of three changes each has superseded the one before; only the last holds the credential. */
+        const chain = async (length: number) => {
+          const changes = [aChange({ status: "Active" })];
+          await journal.begin(anIntent(changes[0] ?? aChange(), now));
+          for (let n = 1; n < length; n += 1) {
+            const [older, newer] = [changes[n - 1] ?? aChange(), aChange({ status: "Inactive" })];
+            const at = now + 6000 * n;
+            const superseded = { result: "superseded", observed: null, supersededBy: newer.id } as const;
+            const supersedes = { id: older.id, record: reconciledRecord(older, superseded, at) };
+            expect(await journal.begin(anIntent(newer, at, { supersedes }))).toMatchObject({ kind: "started" });
+            changes.push(newer);
+          }
+          return changes as [Change, Change, ...Change[]];
+        };
+        const holders = async () => (await journal.overdue(now + 1_000_000)).map(({ id }) => id);
+
+        it("failed, is open again: overdue, holding the credential, to be read back", async () => {
+          const [older, off] = await chain(2);
+          await journal.finish(off.id, ended(off, failed, later));
+          expect(await holders()).toEqual([older.id]);
+          const state = statusChangeOf(await journal.recordsOf(older.id), later);
+          expect(state).toMatchObject({ outcome: { name: "unknown" } });
+          expect(state).not.toHaveProperty("readBack");
+          expect(await journal.finish(older.id, readBack(older, later))).toMatchObject({ appended: true });
+          expect(await holders()).toEqual([]);
+          expect(statusChangeOf(await journal.recordsOf(older.id), later)).toMatchObject({
+            readBack: { result: "as-wanted" },
+          });
+        });
+
+        it("was applied, or is unknown, stays closed", async () => {
+          const [, off] = await chain(2);
+          await journal.finish(off.id, ended(off, unknown, later));
+          expect(await holders()).toEqual([off.id]);
+          await journal.finish(off.id, readBack(off, later));
+          expect(await holders()).toEqual([]);
+        });
+
+        it("failed, stays closed when its own outcome is known by now", async () => {
+          const [older, off] = await chain(2);
+          await journal.finish(older.id, ended(older, applied, later));
+          await journal.finish(off.id, ended(off, failed, later));
+          expect(await holders()).toEqual([]);
+        });
+
+        it("failed, as the one before it has, opens the one before that", async () => {
+          const [first, second, third] = await chain(3);
+          await journal.finish(second.id, ended(second, failed, later));
+          expect(await holders()).toEqual([third?.id]);
+          await journal.finish(third?.id ?? "", ended(third ?? aChange(), failed, later));
+          expect(await holders()).toEqual([first.id]);
+        });
+
+        it("failed too late, takes nothing from the change that holds the credential now", async () => {
+          const [, off] = await chain(2);
+          await journal.finish(off.id, readBack(off, later));
+          const next = aChange();
+          await journal.begin(anIntent(next, later));
+          await journal.finish(off.id, ended(off, failed, later));
+          expect(await holders()).toEqual([next.id]);
+        });
       });
 
       it("Active waits, overdue or not", async () => {
@@ -215,6 +309,25 @@ export function journalSuite(name: string, open: () => Promise<JournalFixture>):
         expect(await journal.begin(anIntent(aChange(), later, { idempotency: claim("b") }))).toMatchObject({
           kind: "started",
         });
+      });
+
+      it("are free again when the change ended so that its caller is to ask again", async () => {
+        const change = aChange();
+        await journal.begin(anIntent(change, now, { idempotency: claim("a") }));
+        const notSent: Outcome = { name: "failed", how: "not-sent", code: "ECONNREFUSED", message: "not there" };
+        await journal.finish(change.id, { ...ended(change, notSent), freesKey: true });
+        expect(await journal.claimed("sandbox oncall", "k", now)).toBeUndefined();
+        expect(await journal.begin(anIntent(aChange(), now, { idempotency: claim("a") }))).toMatchObject({
+          kind: "started",
+        });
+      });
+
+      it("stay bound when it ended otherwise", async () => {
+        const change = aChange();
+        await journal.begin(anIntent(change, now, { idempotency: claim("a") }));
+        await journal.finish(change.id, ended(change, unknown));
+        await journal.finish(change.id, { ...readBack(change), freesKey: false });
+        expect(await journal.claimed("sandbox oncall", "k", now)).toMatchObject({ id: change.id });
       });
 
       it("are not bound by a change that could not begin", async () => {

@@ -10,6 +10,7 @@ import { dataFolder } from "../fixture/data-folder.ts";
 import { journalSuite } from "./journal-suite.ts";
 
 const options = { deadlineMs: 5000, maxQueue: 1000 };
+const owner = "123456789012";
 
 function recordsIn(database: string) {
   const db = new DatabaseSync(database, { readOnly: true });
@@ -25,7 +26,7 @@ function recordsIn(database: string) {
 
 journalSuite("SQLite", async () => {
   const folder = dataFolder();
-  const journal = openJournal(await openSqliteStore(folder.database, { exclusive: true }), options);
+  const journal = openJournal(await openSqliteStore(folder.database, { exclusive: true, owner }), options);
   return {
     journal,
     records: async () => recordsIn(folder.database),
@@ -39,8 +40,8 @@ journalSuite("SQLite", async () => {
 describe("the SQLite store", () => {
   const folder = dataFolder();
   const open: Journal[] = [];
-  const journalOn = async (exclusive: boolean, file = folder.database) => {
-    const journal = openJournal(await openSqliteStore(file, { exclusive }), options);
+  const journalOn = async (exclusive: boolean, file = folder.database, whose = owner) => {
+    const journal = openJournal(await openSqliteStore(file, { exclusive, owner: whose }), options);
     open.push(journal);
     return journal;
   };
@@ -84,7 +85,7 @@ describe("the SQLite store", () => {
 
   it("syncs every commit: WAL with synchronous=FULL", async () => {
     const { openDatabase } = await import("../../src/audit/sqlite/database.ts");
-    const db = openDatabase(folder.database);
+    const db = openDatabase(folder.database, owner);
     expect(Object.values(db.prepare("PRAGMA synchronous").get() ?? {})).toEqual([2]);
     expect(Object.values(db.prepare("PRAGMA journal_mode").get() ?? {})).toEqual(["wal"]);
     db.close();

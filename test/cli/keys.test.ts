@@ -21,7 +21,7 @@ let noted: string[];
 beforeEach(async () => {
   folder = dataFolder();
   mkdirSync(folder.path, { recursive: true });
-  journal = openJournal(await openSqliteStore(folder.database, { exclusive: false }), {
+  journal = openJournal(await openSqliteStore(folder.database, { exclusive: false, owner: "sandbox" }), {
     deadlineMs: 5_000,
     maxQueue: 64,
   });

@@ -25,7 +25,6 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   "policy-unavailable": 503,
   "audit-unavailable": 503,
   "audit-unreadable": 503,
-  "audit-unreadable": 503,
   "change-not-sent": 503,
   "outcome-unknown": 504,
   "outcome-unrecorded": 504,

@@ -25,7 +25,7 @@ const folder = dataFolder();
 let journal: Journal;
 let clock: TestClock;
 beforeEach(async () => {
-  journal = openJournal(await openSqliteStore(folder.database, { exclusive: true }), {
+  journal = openJournal(await openSqliteStore(folder.database, { exclusive: true, owner: "sandbox" }), {
     deadlineMs: 5000,
     maxQueue: 100,
   });

@@ -1,8 +1,9 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import { LockkeeperError } from "../../errors.ts";
-import { migrate } from "./migrations.ts";
+import { migrate, ownerOf } from "./migrations.ts";
 
 /** The first release in which the WAL-reset fault of earlier ones is mended. */
 const OLDEST_SQLITE = [3, 51, 3] as const;
@@ -14,19 +15,19 @@ const BUSY_TIMEOUT_MS = 1500;
  * returns: WAL with `synchronous=FULL`. Asked for and then asserted, since a build can default to NORMAL, which loses
  * acknowledged records on a power cut.
  * @param file path of the database; its folder is created
- * @throws LockkeeperError `audit-unavailable` when the file cannot be used so
+ * @param owner an AWS account, or `sandbox`: whose changes the log holds. The first one to open a database owns it
+ * @throws LockkeeperError `audit-unavailable` when the file cannot be used so, or belongs to another owner
  */
-export function openDatabase(file: string): DatabaseSync {
+export function openDatabase(file: string, owner: string): DatabaseSync {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
     try {
       chmodSync(file, 0o600);
       assertVersion(db);
-      db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
-      assertPragma(db, "journal_mode", "wal");
-      assertPragma(db, "synchronous", 2);
-      migrate(db);
+      setDurable(db);
+      migrate(db, owner);
+      assertOwner(db, owner);
       return db;
     } catch (error) {
       db.close();
@@ -39,6 +40,26 @@ export function openDatabase(file: string): DatabaseSync {
       {},
       { cause },
     );
+  }
+}
+
+/**
+ * Opens a database that `openDatabase` has opened before. It is never created: a file that has gone took the log with
+ * it, and an empty one in its place would let credentials loose that are locked.
+ * @throws Error when it cannot be opened, or is not what it was
+ */
+export function reopenDatabase(file: string, owner: string): DatabaseSync {
+  const url = pathToFileURL(file);
+  // https://www.sqlite.org/uri.html: "rw" opens for reading and writing, and does not create.
+  url.searchParams.set("mode", "rw");
+  const db = new DatabaseSync(url, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    setDurable(db);
+    assertOwner(db, owner);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
   }
 }
 
@@ -64,6 +85,21 @@ export function lockDataFolder(file: string): () => void {
     );
   }
   return () => lock.close();
+}
+
+function setDurable(db: DatabaseSync): void {
+  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+  assertPragma(db, "journal_mode", "wal");
+  assertPragma(db, "synchronous", 2);
+}
+
+function assertOwner(db: DatabaseSync, owner: string): void {
+  const found = ownerOf(db);
+  if (found === owner) return;
+  const [whose, mine] = [found, owner].map((one) => (one === "sandbox" ? "the sandbox" : `the AWS account ${one}`));
+  throw new Error(
+    `it belongs to ${whose}, and this Lockkeeper works for ${mine}. Give each a data folder of its own (dataDir)`,
+  );
 }
 
 function assertVersion(db: DatabaseSync): void {

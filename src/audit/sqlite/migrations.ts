@@ -3,6 +3,11 @@ import type { DatabaseSync } from "node:sqlite";
 /** Forward only: a new step is appended, an old one is never changed. */
 const migrations: readonly string[] = [
   `
+  CREATE TABLE settings (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
   CREATE TABLE records (
     idx INTEGER PRIMARY KEY,
     uid TEXT NOT NULL,
@@ -26,16 +31,18 @@ const migrations: readonly string[] = [
     first_idx INTEGER NOT NULL,
     outcome_idx INTEGER,
     reconciled_idx INTEGER,
+    superseded_id TEXT,
     settled_at INTEGER
   ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE inflight (
     account TEXT NOT NULL,
     type TEXT NOT NULL,
+    user_key TEXT NOT NULL,
     credential_id TEXT NOT NULL,
     change_id TEXT NOT NULL UNIQUE,
     deadline INTEGER NOT NULL,
-    PRIMARY KEY (account, type, credential_id)
+    PRIMARY KEY (account, type, user_key, credential_id)
   ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE idempotency (
@@ -47,6 +54,7 @@ const migrations: readonly string[] = [
     PRIMARY KEY (principal, key)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX idempotency_by_expiry ON idempotency (expires_at);
+  CREATE INDEX idempotency_by_change ON idempotency (change_id);
 
   CREATE TABLE api_keys (
     id TEXT PRIMARY KEY,
@@ -61,28 +69,47 @@ const migrations: readonly string[] = [
 ];
 
 /**
- * Brings the database up to date, in one transaction that a second process starting at the same time waits for.
+ * Brings the database up to date, in one transaction that a second process starting at the same time waits for. One
+ * that is up to date is only read: opening it does not wait for whoever writes to it now.
+ * @param owner whose log a new database is to be; see `ownerOf`
  * @throws Error when the database was written by a newer Lockkeeper
  */
-export function migrate(db: DatabaseSync): void {
+export function migrate(db: DatabaseSync, owner: string): void {
+  if (schemaVersion(db) === migrations.length) return;
   db.exec("BEGIN IMMEDIATE");
   try {
-    db.exec("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL) STRICT");
-    const row = db.prepare("SELECT coalesce(max(version), 0) AS version FROM migrations").get();
-    const done = Number(row?.["version"]);
-    if (done > migrations.length) {
-      throw new Error(
-        `the audit database has schema version ${done}, this Lockkeeper knows ${migrations.length}: start the newer Lockkeeper that wrote it`,
-      );
+    // Looked at again: another process may have done it while this one waited.
+    const done = schemaVersion(db);
+    if (done === 0) {
+      db.exec("CREATE TABLE migrations (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL) STRICT");
     }
     for (const [index, sql] of migrations.entries()) {
       if (index < done) continue;
       db.exec(sql);
       db.prepare("INSERT INTO migrations (version, applied_at) VALUES (?, datetime('now'))").run(index + 1);
     }
+    if (done === 0) db.prepare("INSERT INTO settings (name, value) VALUES ('owner', ?)").run(owner);
     db.exec("COMMIT");
   } catch (error) {
-    db.exec("ROLLBACK");
+    if (db.isTransaction) db.exec("ROLLBACK");
     throw error;
   }
+}
+
+/** Whose log this is: an AWS account, or `sandbox`. */
+export function ownerOf(db: DatabaseSync): string {
+  return String(db.prepare("SELECT value FROM settings WHERE name = 'owner'").get()?.["value"]);
+}
+
+/** @returns 0 for an empty database */
+function schemaVersion(db: DatabaseSync): number {
+  const table = db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'").get();
+  if (table === undefined) return 0;
+  const version = Number(db.prepare("SELECT coalesce(max(version), 0) AS version FROM migrations").get()?.["version"]);
+  if (version > migrations.length) {
+    throw new Error(
+      `the audit database has schema version ${version}, this Lockkeeper knows ${migrations.length}: start the newer Lockkeeper that wrote it`,
+    );
+  }
+  return version;
 }

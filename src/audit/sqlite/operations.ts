@@ -1,5 +1,5 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { AuditRecord, Begun, Conclusion, Denial, Receipt } from "../journal.ts";
+import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
+import type { AuditRecord, Begun, ChangeRow, Conclusion, Denial, Finished, Receipt } from "../journal.ts";
 import { leafHash } from "../leaf.ts";
 import type { Operation, OperationResult } from "../operation.ts";
 
@@ -67,7 +67,7 @@ export class Operations {
         return claim["body_hash"] === idempotency.bodyHash ? { kind: "replay", id } : { kind: "conflict", id };
       }
     }
-    const holder = this.#sql.holder.get(change.account, change.type, change.credentialId);
+    const holder = this.#sql.holder.get(...placeOf(change));
     if (holder !== undefined) {
       const id = String(holder["change_id"]);
       const deadline = Number(holder["deadline"]);
@@ -79,7 +79,8 @@ export class Operations {
     }
     const receipt = this.#append(record);
     this.#insertChange(change, change.deadline, null, receipt.index, null);
-    this.#sql.lock.run(change.account, change.type, change.credentialId, change.id, change.deadline);
+    if (holder !== undefined) this.#sql.superseding.run(String(holder["change_id"]), change.id);
+    this.#sql.lock.run(...placeOf(change), change.id, change.deadline);
     if (idempotency !== undefined) {
       this.#sql.dropExpiredClaims.run(now);
       this.#sql.claim.run(change.principal, idempotency.key, idempotency.bodyHash, change.id, idempotency.expiresAt);
@@ -87,14 +88,13 @@ export class Operations {
     return { kind: "started", receipt };
   }
 
-  #finish(id: string, conclusion: Conclusion): Receipt {
-    const column = conclusion.step === "outcome" ? "outcome_idx" : "reconciled_idx";
-    const change = this.#sql.changeIndexes.get(id);
+  #finish(id: string, conclusion: Conclusion): Finished {
+    const change = this.#sql.state.get(id);
     if (change === undefined) throw new Error(`there is no change ${id} to finish`);
-    // Once only: a repeated outcome, or the second of two read-backs, finds the first one's record. A read-back that
-    // found the answer also closes the change to an outcome that comes later.
-    const earlier = change[column] ?? (conclusion.step === "outcome" ? change["reconciled_idx"] : null);
-    if (earlier !== null && earlier !== undefined) return this.#receiptAt(Number(earlier));
+    // Each step once: a repeated outcome, or the second of two read-backs, finds the first one's record. An outcome that
+    // comes after a read-back is kept beside it: the log holds what IAM answered, whatever was seen before.
+    const earlier = change[conclusion.step === "outcome" ? "outcome_idx" : "reconciled_idx"];
+    if (earlier !== null && earlier !== undefined) return this.#finished(Number(earlier), conclusion.record.uid);
     const receipt = this.#append(conclusion.record);
     if (conclusion.step === "outcome") {
       this.#sql.outcome.run(receipt.index, conclusion.outcome ?? null, conclusion.at, id);
@@ -102,7 +102,21 @@ export class Operations {
       this.#sql.reconciled.run(receipt.index, conclusion.at, id);
     }
     if (conclusion.release) this.#sql.release.run(id);
-    return receipt;
+    if (conclusion.freesKey === true) this.#sql.unclaim.run(id);
+    if (conclusion.outcome === "failed") this.#reopenSuperseded(change["superseded_id"]);
+    return { ...receipt, appended: true };
+  }
+
+  /**
+   * A change that failed has settled nothing for the one whose place it took, so that one is to be read back after all,
+   * unless its own end is known by now or another change holds the credential.
+   */
+  #reopenSuperseded(id: SQLOutputValue | undefined): void {
+    if (id === null || id === undefined) return;
+    const change = this.#sql.state.get(id);
+    if (change === undefined || change["outcome"] === "applied") return;
+    if (change["outcome"] === "failed") this.#reopenSuperseded(change["superseded_id"]);
+    else if (this.#sql.reopen.run(id).changes === 1) this.#sql.unreconciled.run(id);
   }
 
   #deny({ record, change }: Denial): Receipt {
@@ -124,7 +138,7 @@ export class Operations {
       change.account,
       change.type,
       change.credentialId,
-      change.userName.toLowerCase(),
+      userKey(change.userName),
       change.userName,
       change.status,
       change.requestedAt,
@@ -135,28 +149,48 @@ export class Operations {
     );
   }
 
-  #receiptAt(index: number): Receipt {
+  /** A step that was there already; `appended` when it is the very same record, its first answer having been lost. */
+  #finished(index: number, uid: string): Finished {
     const row = this.#sql.record.get(index);
     if (row === undefined) throw new Error(`there is no record ${index}`);
-    return { index, leafHash: String(row["leaf_hash"]) };
+    return { index, leafHash: String(row["leaf_hash"]), appended: row["uid"] === uid };
   }
+}
+
+/** IAM's user names compare without case (they are ASCII). */
+function userKey(userName: string): string {
+  return userName.toLowerCase();
+}
+
+/**
+ * What one change at a time may hold. The user belongs to it: IAM finds a credential by its id within a user, so naming
+ * somebody else's id under one's own name must not hold up its owner's change.
+ */
+function placeOf({ account, type, userName, credentialId }: ChangeRow): [string, string, string, string] {
+  return [account, type, userKey(userName), credentialId];
 }
 
 const statements = {
   nextIndex: "SELECT coalesce(max(idx) + 1, 0) AS next FROM records",
   append: "INSERT INTO records (idx, uid, correlation, body, leaf_hash) VALUES (?, ?, ?, ?, ?)",
-  record: "SELECT leaf_hash FROM records WHERE idx = ?",
+  record: "SELECT uid, leaf_hash FROM records WHERE idx = ?",
   change: `INSERT INTO changes (id, principal, account, type, credential_id, user_key, user_name, status, requested_at,
       deadline, outcome, first_idx, settled_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  changeIndexes: "SELECT outcome_idx, reconciled_idx FROM changes WHERE id = ?",
+  state: "SELECT outcome, outcome_idx, reconciled_idx, superseded_id FROM changes WHERE id = ?",
   outcome: "UPDATE changes SET outcome_idx = ?, outcome = ?, settled_at = ? WHERE id = ?",
   reconciled:
     "UPDATE changes SET reconciled_idx = ?, outcome = coalesce(outcome, 'unknown'), settled_at = ? WHERE id = ?",
-  holder: "SELECT change_id, deadline FROM inflight WHERE account = ? AND type = ? AND credential_id = ?",
-  lock: "INSERT INTO inflight (account, type, credential_id, change_id, deadline) VALUES (?, ?, ?, ?, ?)",
+  holder:
+    "SELECT change_id, deadline FROM inflight WHERE account = ? AND type = ? AND user_key = ? AND credential_id = ?",
+  lock: "INSERT INTO inflight (account, type, user_key, credential_id, change_id, deadline) VALUES (?, ?, ?, ?, ?, ?)",
   release: "DELETE FROM inflight WHERE change_id = ?",
+  superseding: "UPDATE changes SET superseded_id = ? WHERE id = ?",
+  reopen: `INSERT INTO inflight (account, type, user_key, credential_id, change_id, deadline)
+    SELECT account, type, user_key, credential_id, id, deadline FROM changes WHERE id = ? ON CONFLICT DO NOTHING`,
+  unreconciled: "UPDATE changes SET reconciled_idx = NULL WHERE id = ?",
   claimed: "SELECT change_id, body_hash FROM idempotency WHERE principal = ? AND key = ? AND expires_at > ?",
   claim: "INSERT INTO idempotency (principal, key, body_hash, change_id, expires_at) VALUES (?, ?, ?, ?, ?)",
+  unclaim: "DELETE FROM idempotency WHERE change_id = ?",
   dropExpiredClaims: "DELETE FROM idempotency WHERE expires_at <= ?",
   liveKeys: "SELECT count(*) AS live FROM api_keys WHERE principal = ? AND revoked_at IS NULL AND expires_at > ?",
   addKey: `INSERT INTO api_keys (id, secret_hash, principal, principal_json, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,

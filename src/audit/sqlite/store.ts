@@ -3,27 +3,36 @@ import { LockkeeperError } from "../../errors.ts";
 import type { Operation, OperationOutcome, Query, QueryResult, QueryResults, Store } from "../operation.ts";
 import type { WorkerOptions, WorkerReply, WorkerRequest } from "./worker.ts";
 
+export interface SqliteStoreOptions {
+  /** True for a gateway: a second one on the same folder is refused. */
+  readonly exclusive: boolean;
+  /** The AWS account whose changes the log holds, or `sandbox`. A folder that belongs to another one is refused. */
+  readonly owner: string;
+}
+
 type Unnumbered<T> = T extends { id: number } ? Omit<T, "id"> : never;
 
 /**
  * The log in one SQLite file, owned by a thread of its own.
  * @param file path of the database, `data/lockkeeper.db`
- * @param exclusive true for a gateway: a second one on the same folder is refused
- * @throws LockkeeperError `audit-unavailable`: locked by another gateway, not writable, written by a newer version
+ * @throws LockkeeperError `audit-unavailable`: locked by another gateway, not writable, written by a newer version,
+ *   another owner's
  */
-export async function openSqliteStore(file: string, { exclusive }: { exclusive: boolean }): Promise<Store> {
-  const store = new SqliteStore({ file, exclusive });
+export async function openSqliteStore(file: string, options: SqliteStoreOptions): Promise<Store> {
+  const store = new SqliteStore({ file, ...options });
   await store.opened;
   return store;
 }
 
 class SqliteStore implements Store {
   readonly opened: Promise<void>;
+  readonly failed: Promise<Error>;
   readonly #worker: Worker;
   readonly #waiting = new Map<number, { resolve: (reply: WorkerReply) => void; reject: (error: Error) => void }>();
   #lastId = 0;
   #closed = false;
   #dead: Error | undefined;
+  #reportDeath: (error: Error) => void = () => {};
 
   constructor(options: WorkerOptions) {
     // Sources run as .ts, the built package as .js; TypeScript rewrites imports but not URLs.
@@ -35,11 +44,15 @@ class SqliteStore implements Store {
       // It holds one batch at a time; a small heap keeps the service small.
       resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
     });
+    this.failed = new Promise((resolve) => {
+      this.#reportDeath = resolve;
+    });
     this.opened = new Promise((resolve, reject) => this.#waiting.set(0, { resolve: () => resolve(), reject }));
     this.#worker.on("message", (reply: WorkerReply) => {
       this.#waiting.get(reply.id)?.resolve(reply);
       this.#waiting.delete(reply.id);
     });
+    this.#worker.on("messageerror", (error) => this.#die(error));
     this.#worker.on("error", (error) => this.#die(error));
     this.#worker.on("exit", () => this.#die(new Error("the audit thread has ended")));
   }
@@ -67,18 +80,18 @@ class SqliteStore implements Store {
     if (this.#dead !== undefined) return Promise.reject(this.#dead);
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
+      // A request that cannot be sent throws here, and so rejects; then nothing waits for it.
       this.#worker.postMessage({ id, ...request });
+      this.#waiting.set(id, { resolve, reject });
     });
   }
 
   /** A dead thread is not started again under a running service: its lock is gone, so the service must end. */
   #die(error: Error): void {
-    // Class instances lose their class on the way between threads; the code survives.
-    this.#dead ??=
-      error instanceof LockkeeperError
-        ? error
-        : new LockkeeperError("audit-unavailable", error.message, {}, { cause: error });
+    if (this.#dead !== undefined) return;
+    // Errors lose their class and their code on the way between threads.
+    this.#dead = new LockkeeperError("audit-unavailable", error.message, {}, { cause: error });
+    if (!this.#closed) this.#reportDeath(this.#dead);
     for (const { reject } of this.#waiting.values()) reject(this.#dead);
     this.#waiting.clear();
   }
