@@ -11,7 +11,9 @@ import {
   type Rule,
   readableFiles,
   reconcileInOrder,
+  siteData,
   somebodyCanAuthenticate,
+  timeToFinish,
 } from "./config/rules.ts";
 import { configSchema, type Settings } from "./config/schema.ts";
 import type { Fault } from "./errors.ts";
@@ -30,7 +32,7 @@ export interface ConfigSources {
   readonly readable?: (file: string) => boolean;
 }
 
-const commonRules: readonly Rule[] = [reconcileInOrder, somebodyCanAuthenticate, distinctIssuers];
+const commonRules: readonly Rule[] = [reconcileInOrder, timeToFinish, somebodyCanAuthenticate, distinctIssuers];
 
 /**
  * The configuration of the service: one YAML file with the environment over it.
@@ -44,7 +46,12 @@ export function loadConfig({ file, env = process.env, readable = canRead }: Conf
   const document = named === undefined ? { layer: {}, faults: [] } : readDocument(named);
   // Where the file could not be understood, what is missing in it is no news.
   if (document.faults.length > 0) throw configurationError([...document.faults, ...faults]);
-  return checkedConfig(document.layer, overrides, faults, [guardedListener, readableFiles(readable), ...commonRules]);
+  return checkedConfig(document.layer, overrides, faults, [
+    guardedListener,
+    siteData,
+    readableFiles(readable),
+    ...commonRules,
+  ]);
 }
 
 /** Variables of a real account or a real network. */

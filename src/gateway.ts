@@ -1,5 +1,4 @@
 import { randomUUIDv7 } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createApp } from "./app.ts";
 import { serviceRecord } from "./audit/admin-record.ts";
@@ -10,18 +9,20 @@ import { createAuthenticator } from "./authn/authenticate.ts";
 import { createAccessTokenProof } from "./authn/jwt.ts";
 import { createKeyRing, keepFresh } from "./authn/key-ring.ts";
 import type { Principal } from "./authn/principal.ts";
-import { createSourceAddress } from "./authn/source-address.ts";
+import { createSourceAddress, trustedPeers } from "./authn/source-address.ts";
 import { ActiveCredentials } from "./changes/active-credentials.ts";
 import { Reconciler } from "./changes/reconcile.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import { Closing } from "./closing.ts";
 import { configDigest } from "./config/digest.ts";
 import type { Config } from "./config.ts";
-import { LockkeeperError } from "./errors.ts";
 import { loadContract } from "./http/contract.ts";
 import { createLimits } from "./http/limits.ts";
 import { replyHeaders } from "./http/reply-headers.ts";
 import { createServer, drain, listen } from "./http/server.ts";
-import { type AwsIam, type AwsIamOptions, createIam } from "./iam/client.ts";
+import { readTls } from "./http/tls.ts";
+import { type AwsIamOptions, createIam } from "./iam/client.ts";
+import { ownUserNames } from "./iam/own-user.ts";
 import type { Logger } from "./log.ts";
 import type { PolicyData } from "./policy/data.ts";
 import { policyTimeIn } from "./policy/input.ts";
@@ -43,11 +44,16 @@ export interface GatewayOptions {
   readonly sandbox?: Sandbox;
   /** In tests and in the sandbox only: there a reply that is not as documented becomes an error. */
   readonly validateResponses?: boolean;
+  /** Told when closing has taken longer than everything in it may take: a disk hangs, and nothing here ends it. */
+  readonly onStuck?: () => void;
 }
 
 export interface Gateway {
   readonly url: string;
-  /** Stops being ready, finishes what is running, closes the log. */
+  /**
+   * Stops being ready, finishes what is running, closes the log.
+   * @throws AggregateError with all that failed; everything else is closed then
+   */
   close(): Promise<void>;
 }
 
@@ -57,9 +63,10 @@ export interface Gateway {
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, log, sandbox, clock = systemClock, validateResponses = false } = options;
-  const closers: (() => Promise<void> | void)[] = [];
+  const closing = new Closing();
   const close = async () => {
-    for (const closer of closers.splice(0).reverse()) await closer();
+    const stuck = setTimeout(() => options.onStuck?.(), longestClose(config));
+    await closing.close().finally(() => clearTimeout(stuck));
   };
   try {
     const pdp = new PolicyDecisionPoint({
@@ -72,26 +79,37 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       version,
       ...(sandbox && { credentials: sandbox.credentials }),
       onTrouble: (err, changeId) => log.warn({ err, changeId }, "IAM gave no clear answer"),
+      onRefused: ({ kind: _, ...answer }, changeId) => log.warn({ changeId, ...answer }, "IAM refused a change"),
     });
-    closers.push(() => iam.close());
+    closing.add(() => iam.close());
+    const opened = openSqliteStore(join(config.dataDir, "lockkeeper.db"), {
+      exclusive: true,
+      owner: sandbox ? "sandbox" : config.iam.account,
+    }).then((store) => openJournal(store, config.audit));
+    closing.add(() => opened.then((journal) => journal.close(), notOpened));
     // The database opens in its own thread, and AWS answers, while the contract is read here.
-    const owner = sandbox ? "sandbox" : config.iam.account;
-    const opening = openSqliteStore(join(config.dataDir, "lockkeeper.db"), { exclusive: true, owner });
-    const asking = ownUser(iam, config);
-    const contract = loadContract();
-    const [opened, asked] = await Promise.allSettled([opening, asking]);
-    if (opened.status === "fulfilled") closers.push(() => opened.value.close());
-    const [store, ownUserName] = [settled(opened), settled(asked)];
-    const journal = openJournal(store, config.audit);
-    closers.push(() => journal.close());
+    const [journal, ownUsers, contract] = await Promise.all([
+      opened,
+      ownUserNames(iam, config.iam),
+      Promise.resolve().then(() => loadContract()),
+    ]);
     const stopped = new AbortController();
-    closers.push(() => stopped.abort());
+    closing.add(() => stopped.abort());
 
     const ring = createKeyRing({ read: journal.apiKeys, clock });
     if (config.authn.apiKeys.enabled) {
       await ring.refresh();
       void keepFresh(ring, clock, stopped.signal, (error) => log.error({ err: error }, "API keys could not be read"));
     }
+    const service = {
+      instance: randomUUIDv7(),
+      configDigest: configDigest(config),
+      revision: bundle.revision,
+      account: config.iam.account,
+    };
+    await journal.note(serviceRecord("started", service, clock.now()));
+    closing.add(() => journal.note(serviceRecord("stopped", service, clock.now())));
+
     const { graceMs, giveUpMs, intervalMs } = config.reconcile;
     const reconciler = new Reconciler({
       iam,
@@ -105,16 +123,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       onFault: (error) => log.error({ err: error }, "changes could not be read back"),
     });
     reconciler.start(intervalMs);
-    closers.push(() => reconciler.stop());
-
-    const service = {
-      instance: randomUUIDv7(),
-      configDigest: configDigest(config),
-      revision: bundle.revision,
-      account: config.iam.account,
-    };
-    await journal.note(serviceRecord("started", service, clock.now()));
-    closers.push(async () => void (await journal.note(serviceRecord("stopped", service, clock.now()))));
+    closing.add(() => reconciler.stop());
+    // A client that was cut off leaves its change behind: an update that IAM has is not without its outcome then.
+    const active = new ActiveCredentials();
+    closing.add(() => active.close());
 
     let draining = false;
     const { account, deadlineMs, readDeadlineMs } = config.iam;
@@ -148,10 +160,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         journal,
         clock,
         time: policyTimeIn(config.policy.timeZone),
-        ownUserName,
+        ownUserNames: ownUsers,
         validForMs: deadlineMs,
       },
-      apply: { iam, journal, clock, readDeadlineMs, active: new ActiveCredentials() },
+      apply: { iam, journal, clock, readDeadlineMs, active },
       health: {
         policyReady: () => pdp.revision !== undefined,
         auditReady: () => journal.healthy(),
@@ -159,48 +171,32 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       },
       validateResponses,
     });
-    const server = createServer({ app, headers, ...(config.tls && { tls: readTls(config.tls) }) });
+    const server = createServer({
+      app,
+      headers,
+      ...(config.tls ? { tls: readTls(config.tls) } : { admits: trustedPeers(config.trustedProxies) }),
+    });
     const address = await listen(server, config.listen.host, config.listen.port);
-    closers.push(async () => {
+    closing.add(async () => {
       draining = true;
+      await clock.sleep(config.shutdown.announceMs);
       await drain(server, config.shutdown.graceMs);
     });
     return { url: urlOf(address, config.tls !== undefined), close };
   } catch (error) {
-    await close();
+    await close().catch((err) => log.error({ err }, "what was opened could not be closed"));
     throw error;
   }
 }
 
-function settled<T>(result: PromiseSettledResult<T>): T {
-  if (result.status === "rejected") throw result.reason;
-  return result.value;
+/** Milliseconds that closing may take when every part of it takes as long as it may. */
+function longestClose({ shutdown, iam, audit }: Config): number {
+  const { announceMs, graceMs } = shutdown;
+  return announceMs + graceMs + iam.deadlineMs + iam.readDeadlineMs + 3 * audit.deadlineMs;
 }
 
-/**
- * Asks AWS who the gateway itself is. Another account than the configured one would mean that every change goes to the
- * wrong place.
- * @returns the name of its own IAM user, if it is one: nobody changes that user's credentials
- */
-async function ownUser(
-  iam: AwsIam,
-  { iam: { account, ownUserName, readDeadlineMs } }: Config,
-): Promise<string | undefined> {
-  const identity = await iam.callerIdentity(readDeadlineMs);
-  if (identity.account !== account) {
-    throw new LockkeeperError(
-      "configuration",
-      `The AWS credentials that Lockkeeper found belong to account ${identity.account}, but iam.account is ${account}. Give it credentials of that account, or mend the configuration.`,
-    );
-  }
-  // arn:aws:iam::123456789012:user/path/to/name; roles have "assumed-role/…", which no update can touch.
-  const name = /^arn:[a-z-]+:iam::[0-9]{12}:user\/(?:.*\/)?([^/]+)$/.exec(identity.arn)?.[1];
-  return name ?? ownUserName;
-}
-
-function readTls({ certFile, keyFile }: NonNullable<Config["tls"]>) {
-  return { cert: readFileSync(certFile), key: readFileSync(keyFile) };
-}
+/** What was never opened needs no closing; why it was not has been thrown. */
+function notOpened(): void {}
 
 function urlOf({ host, port }: { host: string; port: number }, tls: boolean): string {
   return `${tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`;

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { addressesWithin, canonicalAddress, parseCidr } from "./ip-address.ts";
+import { addressesWithin, canonicalAddress, isLoopbackHost, parseCidr } from "./ip-address.ts";
 
 /** The parts of a request that say where it came from, as Node hands them out. */
 export interface Received {
@@ -29,6 +29,18 @@ export function createSourceAddress(trustedProxies: readonly string[]): (request
       if (!isTrusted(address)) break;
     }
     return source;
+  };
+}
+
+/**
+ * Who may speak plain HTTP to the listener: this machine, and the proxies that end TLS before it. Anybody else would
+ * send bearer tokens across the network in the clear.
+ */
+export function trustedPeers(trustedProxies: readonly string[]): (address: string | undefined) => boolean {
+  const isTrusted = addressesWithin(trustedProxies.flatMap((range) => parseCidr(range) ?? []));
+  return (address) => {
+    const peer = canonicalAddress(address ?? "");
+    return peer !== undefined && (isLoopbackHost(peer) || isTrusted(peer));
   };
 }
 

@@ -73,6 +73,7 @@ export const environmentSettings = {
   LOCKKEEPER_LIMIT_WHAT_IFS: [["limits", "whatIfs", "perMinute"], integer],
   LOCKKEEPER_LIMIT_FAILED_AUTHENTICATIONS: [["limits", "failedAuthentications", "perMinute"], integer],
   LOCKKEEPER_IDEMPOTENCY_TTL_HOURS: [["idempotency", "ttlHours"], integer],
+  LOCKKEEPER_SHUTDOWN_ANNOUNCE_MS: [["shutdown", "announceMs"], integer],
   LOCKKEEPER_SHUTDOWN_GRACE_MS: [["shutdown", "graceMs"], integer],
 } as const satisfies Record<`LOCKKEEPER_${string}`, readonly [SettingPath, Reading]>;
 

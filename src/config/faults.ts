@@ -73,18 +73,23 @@ export function configurationError(faults: readonly Fault[]): LockkeeperError {
 /** Neither a file nor a variable: says what is needed, and where to look. */
 export function nothingConfigured(): LockkeeperError {
   const account = { at: "iam.account", message: "Set it to the AWS account's twelve digits." };
+  const dataFile = {
+    at: "policy.dataFile",
+    message: "Name the JSON file that says who has which role; start from policies/data.json.",
+  };
   return new LockkeeperError(
     "configuration",
     [
       "There is no configuration. Name a YAML file with --config FILE or LOCKKEEPER_CONFIG; start from docs/lockkeeper.example.yaml.",
       "Required:",
       `  ${account.at} (LOCKKEEPER_IAM_ACCOUNT): ${account.message}`,
+      `  ${dataFile.at} (LOCKKEEPER_POLICY_DATA_FILE): ${dataFile.message}`,
       "Needed before other machines can use it:",
       "  listen (LOCKKEEPER_LISTEN): The address and port to listen on.",
       "  tls or trustedProxies (LOCKKEEPER_TLS_CERT_FILE and LOCKKEEPER_TLS_KEY_FILE, or LOCKKEEPER_TRUSTED_PROXIES): Who ends TLS.",
       "  authn.issuers: Whose access tokens are accepted; or give out API keys with `lockkeeper keys create`.",
       "To try Lockkeeper without an AWS account, run `lockkeeper serve --sandbox`.",
     ].join("\n"),
-    { faults: [account] },
+    { faults: [account, dataFile] },
   );
 }

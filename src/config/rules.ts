@@ -43,6 +43,26 @@ export const reconcileInOrder: Rule = ({ reconcile }) =>
     ? []
     : [{ at: "reconcile.giveUpMs", message: "Give it more than reconcile.graceMs." }];
 
+/** A change that has begun ends before its connection is cut off. */
+export const timeToFinish: Rule = ({ shutdown, iam, audit }) =>
+  shutdown === undefined ||
+  iam === undefined ||
+  audit === undefined ||
+  shutdown.graceMs >= iam.deadlineMs + audit.deadlineMs
+    ? []
+    : [{ at: "shutdown.graceMs", message: "Give it at least iam.deadlineMs and audit.deadlineMs together." }];
+
+/** Without the site's data policy knows nobody, and denies everything. */
+export const siteData: Rule = ({ policy }) =>
+  policy === undefined || policy.dataFile !== undefined
+    ? []
+    : [
+        {
+          at: "policy.dataFile",
+          message: "Name the JSON file that says who has which role; start from policies/data.json.",
+        },
+      ];
+
 /** A gateway to which nobody can prove who they are is a mistake, not a choice. */
 export const somebodyCanAuthenticate: Rule = ({ authn }) =>
   authn === undefined || authn.apiKeys.enabled || authn.issuers.length > 0

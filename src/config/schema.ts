@@ -8,6 +8,9 @@ import { milliseconds, perMinute, proxyRange, text, timeZone, url } from "./valu
  * text of docs/configuration.md, which a test holds to this file; sentences say what to do.
  */
 
+/** While a change is within its deadline, no other of the same credential is made: not even to switch it off. */
+const LONGEST_CALL_MS = 60_000;
+
 export const configSchema = z.strictObject({
   listen: z
     .strictObject({
@@ -31,7 +34,9 @@ export const configSchema = z.strictObject({
     .array(proxyRange)
     .max(256)
     .default([])
-    .describe("Addresses or ranges of the proxies whose `X-Forwarded-For` counts. They must be the only way in."),
+    .describe(
+      "Addresses or ranges of the proxies whose `X-Forwarded-For` counts. Without `tls`, nobody else is answered.",
+    ),
   dataDir: text.default("data").describe("Folder for the audit log and what else must survive a restart."),
   log: z
     .strictObject({
@@ -70,15 +75,17 @@ export const configSchema = z.strictObject({
       .describe(
         "The IAM user as which Lockkeeper itself calls AWS, if it is a user and not a role: nobody changes its credentials.",
       ),
-    deadlineMs: milliseconds(100, 5_000, "Time for a change at IAM, retries and read-back included"),
-    readDeadlineMs: milliseconds(100, 5_000, "Time for a look-up at IAM"),
+    deadlineMs: milliseconds(100, 5_000, "Time for a change at IAM, retries and read-back included", LONGEST_CALL_MS),
+    readDeadlineMs: milliseconds(100, 5_000, "Time for a look-up at IAM", LONGEST_CALL_MS),
   }),
   policy: z
     .strictObject({
       bundle: text.optional().describe("Compiled policy bundle. By default the one built from `policies/`."),
       dataFile: text
         .optional()
-        .describe("JSON with the site's data: who has which role. `serve` needs it; start from `policies/data.json`."),
+        .describe(
+          "Required: JSON with the site's data, who has which role. Start from `policies/data.json`, which grants nobody anything.",
+        ),
       timeZone: timeZone.default("UTC").describe("IANA time zone in which policy sees the hour and the weekday."),
     })
     .prefault({}),
@@ -136,7 +143,17 @@ export const configSchema = z.strictObject({
     .prefault({}),
   shutdown: z
     .strictObject({
-      graceMs: milliseconds(0, 15_000, "Time that running requests get to finish after SIGTERM"),
+      announceMs: milliseconds(
+        0,
+        0,
+        "Time after SIGTERM for which `/readyz` answers 503 while requests are still taken: as long as your load balancers need to see it",
+        600_000,
+      ),
+      graceMs: milliseconds(
+        0,
+        15_000,
+        "Time that running requests get to finish after it; at least `iam.deadlineMs` and `audit.deadlineMs` together",
+      ),
     })
     .prefault({}),
 });

@@ -6,9 +6,9 @@ const MAX_DELAY_MS = 24 * 3_600_000;
 /** A short text that must not be empty. */
 export const text = z.string().min(1).max(1024);
 
-/** A time in milliseconds, with its default, at most a day. */
-export function milliseconds(min: number, preset: number, description: string) {
-  return z.int().min(min).max(MAX_DELAY_MS).default(preset).describe(`${description}. Milliseconds.`);
+/** A time in milliseconds, with its default; at most a day, if nothing else is said. */
+export function milliseconds(min: number, preset: number, description: string, max = MAX_DELAY_MS) {
+  return z.int().min(min).max(max).default(preset).describe(`${description}. Milliseconds.`);
 }
 
 /** A rate limit, with its default. */

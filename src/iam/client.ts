@@ -23,6 +23,8 @@ export interface AwsIamOptions {
   readonly credentials?: FixedCredentials;
   /** Told what lies behind an answer that is not IAM's own yes or no, for the log. Not for callers: it may name hosts. */
   readonly onTrouble?: (error: unknown, changeId: string) => void;
+  /** Told IAM's own no to a change, with its message. */
+  readonly onRefused?: (answer: Extract<UpdateAnswer, { kind: "refused" }>, changeId: string) => void;
 }
 
 /** As whom Lockkeeper calls AWS. */
@@ -38,13 +40,25 @@ export interface AwsIam extends Iam {
   close(): void;
 }
 
+/** Look-ups that run at once; more of them wait. IAM's own rate limits are far below what this lets through. */
+const READ_SOCKETS = 64;
+/** An update that waited would end `unknown`, so there are more than there are updates at once that IAM would take. */
+const UPDATE_SOCKETS = 256;
+
 /** IAM and STS through the AWS SDK. Everything that the SDK throws is translated here and seen by nobody else. */
 export function createIam(options: AwsIamOptions): AwsIam {
-  const transport = new AwsTransport();
-  const settings = awsSettings(options, transport);
-  const updates = new IAMClient({ ...settings, endpoint: options.endpoint, maxAttempts: 1 });
-  const reads = new IAMClient({ ...settings, endpoint: options.endpoint, maxAttempts: 3 });
-  const sts = new STSClient({ ...settings, endpoint: options.stsEndpoint, maxAttempts: 3 });
+  // Each has connections of its own, so that no number of look-ups keeps a change from being sent.
+  const [forUpdates, forReads] = [new AwsTransport(UPDATE_SOCKETS), new AwsTransport(READ_SOCKETS)];
+  const settings = awsSettings(options);
+  const updates = new IAMClient({
+    ...settings,
+    requestHandler: forUpdates,
+    endpoint: options.endpoint,
+    maxAttempts: 1,
+  });
+  const reading = { ...settings, requestHandler: forReads, maxAttempts: 3 };
+  const reads = new IAMClient({ ...reading, endpoint: options.endpoint });
+  const sts = new STSClient({ ...reading, endpoint: options.stsEndpoint });
 
   return {
     async update({ changeId, credential, status }: UpdateRequest, timeoutMs: number): Promise<UpdateAnswer> {
@@ -56,7 +70,9 @@ export function createIam(options: AwsIamOptions): AwsIam {
         return { kind: "applied", awsRequestId: call.requestId, httpStatus: 200 };
       } catch (error) {
         const answer = failedUpdate(error, call.sent);
-        if (answer.kind !== "refused") report(options, error, changeId);
+        report(() =>
+          answer.kind === "refused" ? options.onRefused?.(answer, changeId) : options.onTrouble?.(error, changeId),
+        );
         return answer;
       }
     },
@@ -86,7 +102,10 @@ export function createIam(options: AwsIamOptions): AwsIam {
         return { account, arn };
       }),
 
-    close: () => transport.destroy(),
+    close: () => {
+      forUpdates.destroy();
+      forReads.destroy();
+    },
   };
 }
 
@@ -99,9 +118,9 @@ async function read<T>(timeoutMs: number, work: () => Promise<T>): Promise<T> {
 }
 
 /** A log that fails must not turn the answer into an exception: a request may be out there. */
-function report({ onTrouble }: AwsIamOptions, error: unknown, changeId: string): void {
+function report(tell: () => void): void {
   try {
-    onTrouble?.(error, changeId);
+    tell();
   } catch {
     // There is nobody else to tell.
   }

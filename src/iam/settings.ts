@@ -1,5 +1,4 @@
 import { IAMClient, type IAMClientConfig } from "@aws-sdk/client-iam";
-import type { AwsTransport } from "./transport.ts";
 
 export interface FixedCredentials {
   readonly accessKeyId: string;
@@ -16,7 +15,6 @@ type AwsSettings = Pick<
   IAMClientConfig,
   | "region"
   | "credentials"
-  | "requestHandler"
   | "cacheMiddleware"
   | "retryMode"
   | "defaultsMode"
@@ -32,14 +30,10 @@ type AwsSettings = Pick<
  * What all clients have in common. Whatever the SDK would otherwise take from the environment or from a shared file is
  * said here, except for credentials: there, it is what the operator expects.
  */
-export function awsSettings(
-  { region, version, credentials }: AwsSettingsOptions,
-  transport: AwsTransport,
-): AwsSettings {
+export function awsSettings({ region, version, credentials }: AwsSettingsOptions): AwsSettings {
   return {
     region,
     credentials: credentials ?? defaultCredentials(region),
-    requestHandler: transport,
     // Resolves the middleware once per command: an eighth of a call's cost. Options per call do not work with it.
     cacheMiddleware: true,
     retryMode: "standard",
@@ -56,7 +50,7 @@ export function awsSettings(
 
 /**
  * The SDK's default chain, asked once for all clients. It belongs to a client of its own that never sends anything: the
- * chain sends requests itself (to STS, SSO) through the handler of the client that it belongs to, and {@link AwsTransport}
+ * chain sends requests itself (to STS, SSO) through the handler of the client that it belongs to, and `AwsTransport`
  * is for calls to IAM alone. Without these timeouts a hanging token service would stop the gateway for good.
  */
 function defaultCredentials(region: string) {

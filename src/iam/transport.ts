@@ -7,8 +7,6 @@ import { AwsCall, named } from "./call.ts";
 type HttpRequest = Parameters<NodeHttpHandler["handle"]>[0];
 type Handled = ReturnType<NodeHttpHandler["handle"]>;
 
-/** Beyond it requests queue inside the agent, where their time runs out unseen. */
-const MAX_SOCKETS = 256;
 /**
  * Idle connections are closed from here before AWS does it: a request that meets a closing connection ends with an
  * unknown outcome.
@@ -18,12 +16,13 @@ const IDLE_MS = 4_000;
 const CONNECTION_TIMEOUT_MS = 1_500;
 
 /**
- * The way to AWS, shared by all clients: the SDK's own HTTP handler, with the call's deadline and change id, and with a
- * look of our own at every success. The SDK takes a 200 with an empty or an HTML body, a 202 and a 204 for one.
+ * A way to AWS: the SDK's own HTTP handler, with the call's deadline and change id, and with a look of our own at every
+ * success. The SDK takes a 200 with an empty or an HTML body, a 202 and a 204 for one.
  */
 export class AwsTransport extends NodeHttpHandler {
-  constructor() {
-    const agent = { keepAlive: true, maxSockets: MAX_SOCKETS, timeout: IDLE_MS };
+  /** @param maxSockets beyond them requests queue inside the agent, where their time runs on */
+  constructor(maxSockets: number) {
+    const agent = { keepAlive: true, maxSockets, timeout: IDLE_MS };
     super({
       httpAgent: new HttpAgent(agent),
       httpsAgent: new HttpsAgent(agent),

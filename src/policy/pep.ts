@@ -18,8 +18,8 @@ export interface PepOptions {
   readonly journal: Pick<Journal, "deny" | "note">;
   readonly clock: Clock;
   readonly time: (epochMs: number) => PolicyTime;
-  /** The IAM user whose credentials the gateway itself uses, if it is a user: nobody changes those. */
-  readonly ownUserName: string | undefined;
+  /** The IAM users whose credentials the gateway itself uses, where they are users: nobody changes those. */
+  readonly ownUserNames: readonly string[];
   /** Milliseconds for which an allow is good, and by which the change must have been sent. */
   readonly validForMs: number;
 }
@@ -118,9 +118,10 @@ function decide(pep: PepOptions, input: PolicyInput): Decision {
 }
 
 /** Guarded here and not only in policy: no bundle, however it came in, can open the gateway's own user. */
-function touchesOwnUser({ ownUserName }: PepOptions, { action, credential }: PolicyInput): boolean {
-  if (ownUserName === undefined || !action.startsWith("iam:Update")) return false;
-  return credential?.userName === undefined || sameUserName(credential.userName, ownUserName);
+function touchesOwnUser({ ownUserNames }: PepOptions, { action, credential }: PolicyInput): boolean {
+  if (ownUserNames.length === 0 || !action.startsWith("iam:Update")) return false;
+  const userName = credential?.userName;
+  return userName === undefined || ownUserNames.some((own) => sameUserName(userName, own));
 }
 
 function ownUserDenial(ruling: Ruling): Ruling {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canonicalAddress, isLoopbackHost, networkOf, parseCidr } from "../../src/authn/ip-address.ts";
-import { createSourceAddress } from "../../src/authn/source-address.ts";
+import { createSourceAddress, trustedPeers } from "../../src/authn/source-address.ts";
 
 const behindProxies = createSourceAddress(["10.0.0.0/8", "2001:db8:1::/48", "192.0.2.1"]);
 
@@ -70,6 +70,24 @@ describe("the caller's address", () => {
   test("of a socket that is gone is none", () => {
     expect(behindProxies(from(undefined, "203.0.113.9"))).toBe("0.0.0.0");
   });
+});
+
+describe("a peer without TLS", () => {
+  const admits = trustedPeers(["10.0.0.0/8", "2001:db8::1"]);
+
+  test.each(["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.1.2.3", "::ffff:10.1.2.3", "2001:db8::1"])(
+    "is answered when it is this machine or a proxy: %s",
+    (address) => {
+      expect(admits(address)).toBe(true);
+    },
+  );
+
+  test.each(["192.0.2.1", "::ffff:192.0.2.1", "2001:db8::2", "", undefined, "localhost"])(
+    "is not answered otherwise: %s",
+    (address) => {
+      expect(admits(address)).toBe(false);
+    },
+  );
 });
 
 describe("a source, for rate limits", () => {

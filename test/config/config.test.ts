@@ -27,9 +27,16 @@ function yamlFile(text: string): string {
   return file;
 }
 
-/** JSON is YAML. */
-function load(settings: unknown, env: Record<string, string> = {}) {
-  return loadConfig({ file: yamlFile(JSON.stringify(settings)), env, readable: () => true });
+const policy = { dataFile: "/site.json" };
+
+/** JSON is YAML. With what is required of policy, unless the settings have something of their own there. */
+function load(settings: object, env: Record<string, string> = {}) {
+  return loadConfig({ file: yamlFile(JSON.stringify({ policy, ...settings })), env, readable: () => true });
+}
+
+/** From the environment alone. */
+function loadEnv(env: Record<string, string>) {
+  return loadConfig({ env: { LOCKKEEPER_POLICY_DATA_FILE: "/site.json", ...env }, readable: () => true });
 }
 
 function errorOf(act: () => unknown): LockkeeperError {
@@ -53,7 +60,7 @@ function placesOf(act: () => unknown): readonly string[] {
 }
 
 describe("a sound configuration", () => {
-  test("needs the account only, and fills in the rest", () => {
+  test("needs the account and the site's data, and fills in the rest", () => {
     expect(load({ iam: { account } })).toEqual({
       listen: { host: "127.0.0.1", port: 8080 },
       trustedProxies: [],
@@ -67,7 +74,7 @@ describe("a sound configuration", () => {
         deadlineMs: 5000,
         readDeadlineMs: 5000,
       },
-      policy: { timeZone: "UTC" },
+      policy: { dataFile: "/site.json", timeZone: "UTC" },
       audit: { deadlineMs: 2000, maxQueue: 2048 },
       reconcile: { intervalMs: 10000, graceMs: 30000, giveUpMs: 900000 },
       authn: { apiKeys: { enabled: true }, issuers: [] },
@@ -78,12 +85,12 @@ describe("a sound configuration", () => {
         failedAuthentications: { perMinute: 30 },
       },
       idempotency: { ttlHours: 24 },
-      shutdown: { graceMs: 15000 },
+      shutdown: { announceMs: 0, graceMs: 15000 },
     });
   });
 
   test("may come from the environment alone", () => {
-    expect(loadConfig({ env: { LOCKKEEPER_IAM_ACCOUNT: account } }).iam.account).toBe(account);
+    expect(loadEnv({ LOCKKEEPER_IAM_ACCOUNT: account }).iam.account).toBe(account);
   });
 
   test("is frozen to the bottom", () => {
@@ -113,14 +120,15 @@ describe("a sound configuration", () => {
   test("reads a value from the file that NAME_FILE names, without its last line break", () => {
     const secret = join(folder, "account");
     writeFileSync(secret, `${account}\n`);
-    expect(loadConfig({ env: { LOCKKEEPER_IAM_ACCOUNT_FILE: secret } }).iam.account).toBe(account);
+    expect(loadEnv({ LOCKKEEPER_IAM_ACCOUNT_FILE: secret }).iam.account).toBe(account);
   });
 
   test("finds LOCKKEEPER_CONFIG, and --config before it", () => {
     const first = yamlFile(`iam: { account: "${account}" }\nlog: { level: warn }`);
     const second = yamlFile(`iam: { account: "${account}" }\nlog: { level: error }`);
-    expect(loadConfig({ env: { LOCKKEEPER_CONFIG: first } }).log.level).toBe("warn");
-    expect(loadConfig({ file: second, env: { LOCKKEEPER_CONFIG: first } }).log.level).toBe("error");
+    expect(loadEnv({ LOCKKEEPER_CONFIG: first }).log.level).toBe("warn");
+    const env = { LOCKKEEPER_CONFIG: first, LOCKKEEPER_POLICY_DATA_FILE: "/site.json" };
+    expect(loadConfig({ file: second, env, readable: () => true }).log.level).toBe("error");
   });
 
   test("means relative paths in the file from the file's own folder", () => {
@@ -140,7 +148,7 @@ describe("a sound configuration", () => {
       LOCKKEEPER_PORT_80_TCP: "tcp://10.0.0.1:80",
       LOCKKEEPER_PORT_80_TCP_ADDR: "10.0.0.1",
     };
-    expect(loadConfig({ env }).listen.port).toBe(8080);
+    expect(loadEnv(env).listen.port).toBe(8080);
   });
 
   test("never takes an endpoint from the AWS SDK's variables", () => {
@@ -149,7 +157,7 @@ describe("a sound configuration", () => {
       AWS_ENDPOINT_URL_IAM: "http://evil.example",
       AWS_REGION: "eu-west-1",
     };
-    expect(loadConfig({ env }).iam).toMatchObject({ endpoint: "https://iam.amazonaws.com", region: "us-east-1" });
+    expect(loadEnv(env).iam).toMatchObject({ endpoint: "https://iam.amazonaws.com", region: "us-east-1" });
   });
 
   test.each([
@@ -170,7 +178,7 @@ describe("a faulty configuration", () => {
           audit: { maxQueue: 1 },
           authn: { issuers: [{ ...issuer, algorithms: ["HS256"], clockToleranceSeconds: 61 }, issuer, { ...issuer }] },
           limit: {},
-          policy: { timeZone: "Mars/Olympus" },
+          policy: { dataFile: "d", timeZone: "Mars/Olympus" },
         },
         { LOCKKEEPER_LOG_LEVEL: "loud", LOCKKEEPER_LISTNE: "x:1" },
       );
@@ -248,13 +256,21 @@ describe("a faulty configuration", () => {
       { iam: { account }, reconcile: { graceMs: 5000, giveUpMs: 5000 } },
       "reconcile.giveUpMs",
     ],
+    ["no data of the site", { iam: { account }, policy: {} }, "policy.dataFile"],
+    [
+      "cutting changes off before they have ended",
+      { iam: { account, deadlineMs: 9000 }, audit: { deadlineMs: 2000 }, shutdown: { graceMs: 10_999 } },
+      "shutdown.graceMs",
+    ],
+    ["a change that blocks its credential for long", { iam: { account, deadlineMs: 60_001 } }, "iam.deadlineMs"],
+    ["a look-up without end", { iam: { account, readDeadlineMs: 60_001 } }, "iam.readDeadlineMs"],
   ])("%s is refused", (_what, settings, at) => {
     expect(placesOf(() => load(settings))).toEqual([at]);
   });
 
   test("__proto__ is one of the unknown keys", () => {
-    const file = yamlFile(`iam: { account: "${account}", __proto__: { region: cn-north-1 } }`);
-    expect(placesOf(() => loadConfig({ file, env: {} }))).toEqual(["iam.__proto__"]);
+    const file = yamlFile(`iam: { account: "${account}", __proto__: { region: cn-north-1 } }\npolicy: { dataFile: d }`);
+    expect(placesOf(() => loadConfig({ file, env: {}, readable: () => true }))).toEqual(["iam.__proto__"]);
   });
 
   test.each([
@@ -273,14 +289,14 @@ describe("a faulty configuration", () => {
 
   test("a variable beside its _FILE is ambiguous", () => {
     const env = { LOCKKEEPER_IAM_ACCOUNT: account, LOCKKEEPER_IAM_ACCOUNT_FILE: "/nonexistent/account" };
-    expect(placesOf(() => loadConfig({ env }))).toEqual(["LOCKKEEPER_IAM_ACCOUNT_FILE"]);
+    expect(placesOf(() => loadEnv(env))).toEqual(["LOCKKEEPER_IAM_ACCOUNT_FILE"]);
   });
 
   test.each([
     ["tls", { tls: { certFile: "cert.pem", keyFile: "key.pem" } }, ["tls.certFile", "tls.keyFile"]],
     ["policy", { policy: { bundle: "b.tar.gz", dataFile: "d.json" } }, ["policy.bundle", "policy.dataFile"]],
   ])("files of %s that are not there are refused", (_section, settings, places) => {
-    const file = yamlFile(JSON.stringify({ iam: { account }, ...settings }));
+    const file = yamlFile(JSON.stringify({ iam: { account }, policy: { dataFile: "/dev/null" }, ...settings }));
     expect(placesOf(() => loadConfig({ file, env: {} }))).toEqual(places);
   });
 
@@ -330,6 +346,7 @@ describe("no configuration at all", () => {
   ])("%s says what is missing, and where an example is", (_where, env) => {
     const { message } = errorOf(() => loadConfig({ env }));
     expect(message).toContain("iam.account");
+    expect(message).toContain("policy.dataFile");
     expect(message).toContain("docs/lockkeeper.example.yaml");
     expect(message).toContain("--sandbox");
   });

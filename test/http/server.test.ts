@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { replyHeaders } from "../../src/http/reply-headers.ts";
 import { createServer, drain, listen, type ServerOptions } from "../../src/http/server.ts";
+import { readTls } from "../../src/http/tls.ts";
 import { parseReplies, sendRaw } from "../fixture/raw-http.ts";
 
 const tls = { cert: pem("cert"), key: pem("key") };
@@ -47,7 +48,47 @@ describe("the server", () => {
   it("refuses to start on a port that is taken", async () => {
     const port = await start(() => {});
     const second = createPlainServer();
-    await expect(listen(second, "127.0.0.1", port)).rejects.toMatchObject({ code: "EADDRINUSE" });
+    await expect(listen(second, "127.0.0.1", port)).rejects.toMatchObject({
+      code: "configuration",
+      message: expect.stringMatching(
+        /^Cannot listen on 127\.0\.0\.1, port \d+: another program listens there already\./,
+      ),
+    });
+  });
+
+  it("refuses a certificate that is none, or has another key, and says which files it is about", () => {
+    const [cert, key] = ["cert", "key"].map((name) => new URL(`../fixture/tls/${name}.pem`, import.meta.url).pathname);
+    if (cert === undefined || key === undefined) throw new Error("no files");
+    expect(readTls({ certFile: cert, keyFile: key }).cert).toEqual(tls.cert);
+    for (const [certFile, keyFile] of [
+      [key, key],
+      [cert, cert],
+      [cert, "/nonexistent/key.pem"],
+    ] as const) {
+      expect(() => readTls({ certFile, keyFile })).toThrow(
+        expect.objectContaining({ code: "configuration", message: expect.stringContaining(keyFile) }),
+      );
+    }
+  });
+
+  it("answers a peer that it does not admit with 421, and the app does not see its request", async () => {
+    const seen: string[] = [];
+    const app: ServerOptions["app"] = (request, response) => {
+      seen.push(request.url ?? "");
+      response.end();
+    };
+    const peers: (string | undefined)[] = [];
+    const admits = (address: string | undefined) => {
+      peers.push(address);
+      return false;
+    };
+    const port = await start(app, { admits });
+    const two = "GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n";
+    const replies = await sendRaw(port, two, 1);
+    expect(replies.map(({ status, text }) => [status, JSON.parse(text)["status"]])).toEqual([[421, 421]]);
+    expect(replies[0]?.text).toContain("trustedProxies");
+    expect(peers[0]).toBe("127.0.0.1");
+    expect(seen).toEqual([]);
   });
 
   it("answers garbage after a finished request, on the same connection", async () => {

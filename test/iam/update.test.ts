@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Credential } from "../../src/changes/credential.ts";
 import type { AwsIam } from "../../src/iam/client.ts";
@@ -124,6 +125,19 @@ describe("an update that meets a fault", () => {
     expect(troubles).toEqual([{ error: expect.objectContaining({ code: "ECONNRESET" }), changeId: "c-1" }]);
   });
 
+  it("tells the log IAM's own no, with its message", async () => {
+    const told: unknown[] = [];
+    const telling = iamAt(stand.url, {
+      onRefused: (answer, changeId) => told.push({ answer, changeId }),
+      onTrouble: (error) => told.push(error),
+    });
+    stand.faults.next({ kind: "access-denied" });
+    const answer = await switchOff(telling, DEADLINE_MS, "c-1");
+    telling.close();
+    expect(answer).toMatchObject({ kind: "refused", message: expect.stringContaining("told to refuse") });
+    expect(told).toEqual([{ answer, changeId: "c-1" }]);
+  });
+
   it("stays an answer when the log fails", async () => {
     const failing = iamAt(stand.url, {
       onTrouble: () => {
@@ -174,6 +188,22 @@ describe("an update over a connection that was used before", () => {
     expect(await switchOff(iam)).toMatchObject({ kind: "applied" });
     expect(await switchOff(iam)).toMatchObject({ kind: "unknown", code: "ECONNRESET" });
     expect({ requests, connections: sockets.size }).toEqual({ requests: 2, connections: 1 });
+  });
+});
+
+describe("an update beside more look-ups than there are connections for", () => {
+  it("has connections of its own", async () => {
+    const endpoint = await serveHttp(async (request, response) => {
+      const body = Buffer.concat(await request.toArray()).toString();
+      // Look-ups hang.
+      if (body.startsWith("Action=Update")) response.end(confirmation);
+    });
+    const iam = iamAt(endpoint);
+    const reads = Array.from({ length: 300 }, () => iam.statusOf(accessKey, 2_000).catch(() => "hung"));
+    await setImmediate();
+    expect(await switchOff(iam, 1_000)).toMatchObject({ kind: "applied" });
+    iam.close();
+    expect(new Set(await Promise.all(reads))).toEqual(new Set(["hung"]));
   });
 });
 

@@ -36,8 +36,8 @@ afterEach(async () => {
   folder.remove();
 });
 
-function pep(pdp: Pdp = shipped, ownUserName: string | undefined = "lockkeeper"): PepOptions {
-  return { pdp, journal, clock, time, ownUserName, validForMs: 5000 };
+function pep(pdp: Pdp = shipped, ownUserNames: readonly string[] = ["lockkeeper"]): PepOptions {
+  return { pdp, journal, clock, time, ownUserNames, validForMs: 5000 };
 }
 
 /** The log as another process would find it on disk. */
@@ -144,15 +144,19 @@ describe("the gateway's own user", () => {
 
   it("is closed in the configured spelling too", async () => {
     const asked = change(oncall, ownKey("lockkeeper"));
-    expect((await authorizeChange(pep(wideOpen, "LockKeeper"), asked)).allowed).toBe(false);
+    expect((await authorizeChange(pep(wideOpen, ["LockKeeper"]), asked)).allowed).toBe(false);
+  });
+
+  it("is closed under each of its names", async () => {
+    for (const userName of ["lockkeeper", "gateway"]) {
+      const names = ["gateway", "lockkeeper"];
+      expect((await authorizeChange(pep(wideOpen, names), change(oncall, ownKey(userName)))).allowed).toBe(false);
+    }
   });
 
   it("is the only one that is", async () => {
     expect((await authorizeChange(pep(wideOpen), change(oncall, ownKey("lockkeeper2")))).allowed).toBe(true);
-    expect(
-      (await authorizeChange({ ...pep(wideOpen), ownUserName: undefined }, change(oncall, ownKey("lockkeeper"))))
-        .allowed,
-    ).toBe(true);
+    expect((await authorizeChange(pep(wideOpen, []), change(oncall, ownKey("lockkeeper")))).allowed).toBe(true);
   });
 
   it("is said to be closed once, beside what else policy says", async () => {
