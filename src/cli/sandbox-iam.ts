@@ -1,4 +1,5 @@
 import { type SandboxIamOptions, startSandboxIam } from "../sandbox/iam/server.ts";
+import { stopSignal } from "./end.ts";
 
 export interface RunSandboxIamOptions extends Omit<SandboxIamOptions, "clock"> {
   /** Where the one line with the URL goes; default standard output. */
@@ -12,10 +13,7 @@ export interface RunSandboxIamOptions extends Omit<SandboxIamOptions, "clock"> {
  *   use or a journal file that cannot be written
  */
 export async function runSandboxIam({ print = console.log, ...options }: RunSandboxIamOptions): Promise<void> {
-  const stopped = new Promise<void>((resolve) => {
-    process.once("SIGTERM", () => resolve());
-    process.once("SIGINT", () => resolve());
-  });
+  const stopped = stopSignal();
   const iam = await startSandboxIam(options);
   print(`IAM stand-in on ${iam.url}`);
   await stopped;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { systemClock } from "../clock.ts";
 import { type Config, loadConfig, sandboxConfig } from "../config.ts";
+import { LockkeeperError } from "../errors.ts";
 import { type Gateway, startGateway } from "../gateway.ts";
 import { createLog, type Logger } from "../log.ts";
 import { banner } from "../sandbox/banner.ts";
@@ -8,6 +8,7 @@ import { sandboxCredentials } from "../sandbox/iam/seed.ts";
 import { startSandboxIam } from "../sandbox/iam/server.ts";
 import { sandboxTokens } from "../sandbox/principals.ts";
 import site from "../sandbox/site.json" with { type: "json" };
+import { endAtOnce, stopSignal } from "./end.ts";
 
 export interface ServeOptions {
   readonly sandbox?: boolean;
@@ -15,24 +16,32 @@ export interface ServeOptions {
 }
 
 /**
- * `lockkeeper serve`: runs until SIGTERM or SIGINT. A second signal does not wait for anything.
+ * `lockkeeper serve`: runs until SIGTERM or SIGINT, or until it can do its work no more. A second signal, a second
+ * later, does not wait for anything.
+ * @returns the exit code: 0 after a signal, 1 when it had to give up or could not stop in order
  * @throws LockkeeperError when it cannot start
  */
-export async function serve({ sandbox = false, config: file }: ServeOptions): Promise<void> {
-  const stopped = new Promise<NodeJS.Signals>((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
-  });
+export async function serve({ sandbox = false, config: file }: ServeOptions): Promise<0 | 1> {
+  if (sandbox && file !== undefined) {
+    throw new LockkeeperError("configuration", "The sandbox reads no file: leave out --config, or --sandbox.");
+  }
+  const signalled = stopSignal();
   const { config, gateway, log, flush, close } = sandbox ? await serveSandbox() : await serveConfigured(file);
   log.info({ url: gateway.url, account: config.iam.account, dataDir: config.dataDir }, "listening");
   flush();
-  const signal = await stopped;
+  const signal = await signalled;
   log.info({ signal }, "stopping");
-  // A hung disk must not keep the process: what it has not taken by now is read back at the next start.
-  const patience = config.shutdown.graceMs + 2 * config.audit.deadlineMs;
-  const inTime = await Promise.race([close().then(() => true), systemClock.sleep(patience).then(() => false)]);
-  if (inTime) log.info("stopped");
-  else log.error({ patienceMs: patience }, "stopped although the audit log could not be closed in time");
   flush();
+  try {
+    await close();
+    log.info("stopped");
+    return 0;
+  } catch (err) {
+    log.error({ err }, "stopped, but not in order");
+    return 1;
+  } finally {
+    flush();
+  }
 }
 
 interface Serving {
@@ -46,7 +55,7 @@ interface Serving {
 async function serveConfigured(file: string | undefined): Promise<Serving> {
   const config = loadConfig({ file });
   const { log, flush } = createLog(config.log);
-  const gateway = await startGateway({ config, log });
+  const gateway = await startGateway({ config, log, onStuck: () => giveUp(log, flush) });
   return { config, gateway, log, flush, close: () => gateway.close() };
 }
 
@@ -57,7 +66,8 @@ async function serveSandbox(): Promise<Serving> {
     const { log, flush } = createLog(config.log);
     const tokens = sandboxTokens(config.listen.host);
     const sandbox = { tokens, credentials: sandboxCredentials, policyData: site };
-    const gateway = await startGateway({ config, log, sandbox, validateResponses: true });
+    const onStuck = () => giveUp(log, flush);
+    const gateway = await startGateway({ config, log, sandbox, validateResponses: true, onStuck });
     process.stdout.write(
       banner({ url: gateway.url, tokens: [...tokens.keys()], log: join(config.dataDir, "lockkeeper.db") }),
     );
@@ -70,4 +80,11 @@ async function serveSandbox(): Promise<Serving> {
     await iam.close();
     throw error;
   }
+}
+
+/** A hung disk must not keep the process: what it has not taken by now is read back at the next start. */
+function giveUp(log: Logger, flush: () => void): never {
+  log.fatal("ended although the audit log could not be closed in time");
+  flush();
+  endAtOnce("SIGKILL");
 }
