@@ -2,7 +2,7 @@
 # Three stages: everything to build with, the production packages alone, and what runs. test/rehearse-image.mjs goes
 # through the same steps in an empty folder where there is no Docker; keep the two alike.
 
-FROM node:24-bookworm-slim AS build
+FROM node:24.21-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # The optional packages hold the opa compiler (checked by its SHA-256 before it runs); no install script is needed.
@@ -10,12 +10,12 @@ RUN npm ci --ignore-scripts
 COPY . .
 RUN npm run build
 
-FROM node:24-bookworm-slim AS packages
+FROM node:24.21-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --omit=optional --ignore-scripts
 
-FROM node:24-bookworm-slim
+FROM node:24.21-bookworm-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=packages /app/node_modules node_modules
@@ -27,6 +27,8 @@ RUN mkdir /data && chown node:node /data
 VOLUME /data
 ENV LOCKKEEPER_DATA_DIR=/data
 USER node
+# The default listener is 127.0.0.1:8080, which nobody outside the container reaches: set LOCKKEEPER_LISTEN=0.0.0.0:8080,
+# and LOCKKEEPER_TLS_CERT_FILE and LOCKKEEPER_TLS_KEY_FILE, or LOCKKEEPER_TRUSTED_PROXIES where a proxy ends TLS.
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["node", "dist/main.js", "health"]
 ENTRYPOINT ["node", "--max-semi-space-size=4", "--max-old-space-size=256", "dist/main.js"]
