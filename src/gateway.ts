@@ -50,6 +50,8 @@ export interface GatewayOptions {
 
 export interface Gateway {
   readonly url: string;
+  /** Resolves when the gateway can never take a change again and should be closed: its log has failed for good. */
+  readonly failed: Promise<Error>;
   /**
    * Stops being ready, finishes what is running, closes the log.
    * @throws AggregateError with all that failed; everything else is closed then
@@ -110,19 +112,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await journal.note(serviceRecord("started", service, clock.now()));
     closing.add(() => journal.note(serviceRecord("stopped", service, clock.now())));
 
-    const { graceMs, giveUpMs, intervalMs } = config.reconcile;
     const reconciler = new Reconciler({
       iam,
       journal,
       clock,
-      graceMs,
-      giveUpMs,
+      ...config.reconcile,
       readDeadlineMs: config.iam.readDeadlineMs,
       onSettled: (changeId, { result }) =>
         log[result === "unresolved" ? "error" : "info"]({ changeId, result }, "a change was read back"),
       onFault: (error) => log.error({ err: error }, "changes could not be read back"),
     });
-    reconciler.start(intervalMs);
+    reconciler.start(config.reconcile.intervalMs);
     closing.add(() => reconciler.stop());
     // A client that was cut off leaves its change behind: an update that IAM has is not without its outcome then.
     const active = new ActiveCredentials();
@@ -131,7 +131,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     let draining = false;
     const { account, deadlineMs, readDeadlineMs } = config.iam;
     const headers = replyHeaders({ sandbox: sandbox !== undefined, tls: config.tls !== undefined });
-    const limits = createLimits(config.limits);
     const app = await createApp({
       contract,
       authenticate: createAuthenticator({
@@ -145,7 +144,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         }),
         ...(sandbox && { sandboxTokens: sandbox.tokens }),
       }),
-      limits,
+      limits: createLimits(config.limits),
       sourceAddress: createSourceAddress(config.trustedProxies),
       headers,
       log,
@@ -182,7 +181,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await clock.sleep(config.shutdown.announceMs);
       await drain(server, config.shutdown.graceMs);
     });
-    return { url: urlOf(address, config.tls !== undefined), close };
+    return { url: urlOf(address, config.tls !== undefined), failed: journal.failed, close };
   } catch (error) {
     await close().catch((err) => log.error({ err }, "what was opened could not be closed"));
     throw error;

@@ -29,13 +29,16 @@ export async function serve({ sandbox = false, config: file }: ServeOptions): Pr
   const { config, gateway, log, flush, close } = sandbox ? await serveSandbox() : await serveConfigured(file);
   log.info({ url: gateway.url, account: config.iam.account, dataDir: config.dataDir }, "listening");
   flush();
-  const signal = await signalled;
-  log.info({ signal }, "stopping");
+  const reason = await Promise.race([signalled, gateway.failed]);
+  const failed = reason instanceof Error;
+  // Whoever watches over the process starts another one: this one would never be ready again.
+  if (failed) log.fatal({ err: reason }, "the audit log has failed for good: stopping");
+  else log.info({ signal: reason }, "stopping");
   flush();
   try {
     await close();
     log.info("stopped");
-    return 0;
+    return failed ? 1 : 0;
   } catch (err) {
     log.error({ err }, "stopped, but not in order");
     return 1;
