@@ -96,7 +96,7 @@ async function begin(
     notSent: () => {
       const at = clock.now();
       const record = outcomeRecord(change, decision, logWasLate, null, at);
-      return { record, step: "outcome", outcome: "failed", release: true, at } as const;
+      return { record, step: "outcome", outcome: "failed", release: true, freesKey: true, at } as const;
     },
   };
   let begun = await journal.begin(intent);

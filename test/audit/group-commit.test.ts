@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { GroupCommit } from "../../src/audit/group-commit.ts";
 import type { Operation, OperationOutcome } from "../../src/audit/operation.ts";
 import { outcomeRecord } from "../../src/audit/record.ts";
+import { openJournal } from "../../src/audit/store-journal.ts";
 import { aChange, aDecision, aDenial, anIntent } from "../fixture/changes.ts";
 
 const now = 1_000_000;
@@ -140,6 +141,39 @@ describe("group commit", () => {
     await writes.close();
   });
 
+  it("does not try an outcome again that the log refuses, and stays healthy", async () => {
+    const store = heldStore();
+    const writes = new GroupCommit(store, { deadlineMs: 60_000, maxQueue: 4 });
+    const written = writes.write(outcome());
+    await store.reached(1);
+    store.batches[0]?.end([{ ok: false, failure: "refused", message: "there is no such change" }]);
+    await expect(written).rejects.toMatchObject({ code: "internal" });
+    expect(writes.healthy).toBe(true);
+    const next = denial();
+    const nextWritten = writes.write(next);
+    await store.reached(2);
+    expect(store.batches[1]?.operations).toEqual([next]);
+    store.batches[1]?.end();
+    await nextWritten;
+  });
+
+  it("asks an unhealthy store with an empty batch, and is healthy only when that went through", async () => {
+    const store = heldStore();
+    const writes = new GroupCommit(store, { deadlineMs: 60_000, maxQueue: 4 });
+    const written = writes.write(denial());
+    await store.reached(1);
+    store.batches[0]?.fail();
+    await expect(written).rejects.toMatchObject({ code: "audit-unavailable" });
+    await store.reached(2);
+    expect(store.batches[1]?.operations).toEqual([]);
+    store.batches[1]?.fail();
+    await store.reached(3);
+    expect(writes.healthy).toBe(false);
+    store.batches[2]?.end();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(writes.healthy).toBe(true);
+  });
+
   it("writes what waits before it closes", async () => {
     const store = heldStore();
     const writes = new GroupCommit(store, { deadlineMs: 60_000, maxQueue: 4 });
@@ -149,5 +183,46 @@ describe("group commit", () => {
     store.batches[0]?.end();
     await Promise.all([written, closed]);
     await expect(writes.write(denial())).rejects.toMatchObject({ code: "audit-unavailable" });
+  });
+});
+
+describe("an intent whose caller was told that the log could not take it", () => {
+  const failed = new Promise<Error>(() => {});
+  const journalOn = (store: ReturnType<typeof heldStore>) => {
+    const query = () => Promise.reject(new Error("nobody asks"));
+    return openJournal({ ...store, query, failed, close: async () => {} }, { deadlineMs: 60_000, maxQueue: 4 });
+  };
+
+  it("is closed as not sent when it may be in the log all the same", async () => {
+    const store = heldStore();
+    const journal = journalOn(store);
+    const change = aChange();
+    const begun = journal.begin(anIntent(change, now));
+    await store.reached(1);
+    store.batches[0]?.end([{ ok: false, failure: "unknown", message: "disk I/O error" }]);
+    await expect(begun).rejects.toMatchObject({ code: "audit-unavailable" });
+    await store.reached(2);
+    expect(store.batches[1]?.operations).toMatchObject([
+      { kind: "finish", id: change.id, conclusion: { outcome: "failed", release: true } },
+    ]);
+    // It was not there after all: nobody hears of it, and nothing is tried again.
+    store.batches[1]?.end([{ ok: false, failure: "refused", message: "there is no such change" }]);
+    await journal.close();
+    expect(store.batches).toHaveLength(2);
+  });
+
+  it("needs no end when it is certainly not in the log", async () => {
+    const store = heldStore();
+    const journal = journalOn(store);
+    const begun = journal.begin(anIntent(aChange(), now));
+    await store.reached(1);
+    store.batches[0]?.end([{ ok: false, failure: "not-written", message: "database is locked" }]);
+    await expect(begun).rejects.toMatchObject({ code: "audit-unavailable" });
+    const next = journal.note(denial().record);
+    await store.reached(2);
+    expect(store.batches[1]?.operations.map(({ kind }) => kind)).toEqual(["note"]);
+    store.batches[1]?.end();
+    await next;
+    await journal.close();
   });
 });

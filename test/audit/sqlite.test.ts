@@ -1,4 +1,4 @@
-import { chmodSync, statSync } from "node:fs";
+import { chmodSync, copyFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, describe, expect, it } from "vitest";
@@ -103,6 +103,78 @@ describe("the SQLite store", () => {
       message: expect.stringContaining(`${file} cannot be used: file is not a database`),
     });
     other.remove();
+  });
+
+  it("opens while another process is writing", async () => {
+    await (await journalOn(false)).close();
+    const writer = new DatabaseSync(folder.database);
+    writer.exec("BEGIN IMMEDIATE");
+    await journalOn(true);
+    writer.close();
+  });
+
+  it("belongs to the account that it was made for, and the sandbox's to nobody's account", async () => {
+    const [production, sandbox] = [dataFolder(), dataFolder()];
+    await (await journalOn(true, production.database, owner)).close();
+    await (await journalOn(true, sandbox.database, "sandbox")).close();
+    await expect(journalOn(true, production.database, "210987654321")).rejects.toMatchObject({
+      code: "audit-unavailable",
+      message: expect.stringContaining(
+        "belongs to the AWS account 123456789012, and this Lockkeeper works for the AWS account 210987654321",
+      ),
+    });
+    await expect(journalOn(true, production.database, "sandbox")).rejects.toThrow(/works for the sandbox. Give each/);
+    await expect(journalOn(true, sandbox.database, owner)).rejects.toThrow(/it belongs to the sandbox/);
+    await journalOn(true, production.database, owner);
+    for (const one of [production, sandbox]) one.remove();
+  });
+
+  describe("whose file is touched while it runs", () => {
+    it("takes nothing once it was removed, makes no new one, and goes on when it is put back", async () => {
+      const other = dataFolder();
+      const journal = await journalOn(true, other.database);
+      const aside = `${other.database}.aside`;
+      renameSync(other.database, aside);
+      await expect(journal.deny(aDenial(aChange()))).rejects.toThrow(/lockkeeper.db was removed under the running/);
+      expect(journal.healthy()).toBe(false);
+      expect(statSync(other.database, { throwIfNoEntry: false })).toBeUndefined();
+      renameSync(aside, other.database);
+      expect(await journal.deny(aDenial(aChange()))).toMatchObject({ index: 0 });
+      await journal.close();
+      other.remove();
+    });
+
+    it("writes nothing into a copy in its place", async () => {
+      const other = dataFolder();
+      const journal = await journalOn(true, other.database);
+      copyFileSync(other.database, `${other.database}.copy`);
+      renameSync(`${other.database}.copy`, other.database);
+      await expect(journal.deny(aDenial(aChange()))).rejects.toThrow(/lockkeeper.db was replaced under the running/);
+      await journal.close();
+      other.remove();
+    });
+  });
+
+  it("says that its thread has died, answers nobody afterwards, and can still be closed", async () => {
+    const other = dataFolder();
+    const store = await openSqliteStore(other.database, { exclusive: true, owner });
+    const journal = openJournal(store, options);
+    // More than the thread's heap can hold.
+    const body = Array.from({ length: 3_000_000 }, (_, index) => `${index}`);
+    const asked = store.query({ kind: "records-of", changeId: body as unknown as string });
+    await expect(asked).rejects.toMatchObject({ code: "audit-unavailable" });
+    expect(await journal.failed).toMatchObject({ code: "audit-unavailable" });
+    await expect(journal.deny(aDenial(aChange()))).rejects.toMatchObject({ code: "audit-unavailable" });
+    await expect(journal.recordsOf(aChange().id)).rejects.toMatchObject({ code: "audit-unreadable" });
+    await journal.close();
+    other.remove();
+  });
+
+  it("has not failed when it was closed in order", async () => {
+    const journal = await journalOn(true);
+    await journal.close();
+    const nextTurn = new Promise((resolve) => setImmediate(() => resolve("still pending")));
+    expect(await Promise.race([journal.failed, nextTurn])).toBe("still pending");
   });
 
   it("does not touch a database that a newer Lockkeeper wrote", async () => {

@@ -1,0 +1,73 @@
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Operation } from "../../src/audit/operation.ts";
+import { commit } from "../../src/audit/sqlite/commit.ts";
+import { Connection } from "../../src/audit/sqlite/connection.ts";
+import { aChange, aDenial } from "../fixture/changes.ts";
+import { dataFolder } from "../fixture/data-folder.ts";
+
+const denial = (): Operation => ({ kind: "deny", ...aDenial(aChange()) });
+const orphan = (): Operation => ({
+  kind: "finish",
+  id: "nobody",
+  conclusion: { record: aDenial(aChange()).record, step: "outcome", release: true, at: 0 },
+});
+
+describe("a commit to SQLite", () => {
+  let folder: ReturnType<typeof dataFolder>;
+  let connection: Connection;
+  let other: DatabaseSync;
+  beforeEach(() => {
+    folder = dataFolder();
+    connection = new Connection({ file: folder.database, owner: "sandbox" });
+    other = new DatabaseSync(folder.database, { timeout: 0 });
+  });
+  afterEach(() => {
+    other.close();
+    connection.close();
+    folder.remove();
+  });
+
+  it("that finds the write lock taken writes nothing, looks for nothing, and keeps its connection", () => {
+    const before = connection.toRead();
+    const known = denial();
+    commit(connection, [known]);
+    other.exec("BEGIN IMMEDIATE");
+    // The first one is in the log already, by which a look would have been seen.
+    expect(commit(connection, [known, denial()])).toMatchObject([
+      { ok: false, failure: "not-written", message: "database is locked" },
+      { ok: false, failure: "not-written" },
+    ]);
+    expect(connection.toRead()).toBe(before);
+    other.exec("ROLLBACK");
+    expect(commit(connection, [denial()])).toMatchObject([{ ok: true, result: { index: 1 } }]);
+  });
+
+  it("keeps the neighbours of an operation that breaks a rule", () => {
+    expect(commit(connection, [denial(), orphan(), denial()])).toMatchObject([
+      { ok: true, result: { index: 0 } },
+      { ok: false, failure: "refused", message: "there is no change nobody to finish" },
+      { ok: true, result: { index: 1 } },
+    ]);
+  });
+
+  it("throws for an empty batch that the disk does not take", () => {
+    expect(commit(connection, [])).toEqual([]);
+    other.exec("BEGIN IMMEDIATE");
+    expect(() => commit(connection, [])).toThrow("database is locked");
+  });
+
+  it("after a failed sync believes nothing until a checkpoint has gone through", () => {
+    commit(connection, [denial()]);
+    // As long as somebody reads, the checkpoint cannot copy the whole log.
+    other.exec("BEGIN");
+    other.prepare("SELECT count(*) FROM records").get();
+    commit(connection, [denial()]);
+    connection.discard({ unsynced: true });
+    expect(commit(connection, [denial()])).toMatchObject([
+      { ok: false, failure: "not-written", message: expect.stringContaining("could not be synced") },
+    ]);
+    other.exec("COMMIT");
+    expect(commit(connection, [denial()])).toMatchObject([{ ok: true, result: { index: 2 } }]);
+  });
+});
