@@ -13,6 +13,7 @@ import { type ListCredentialsOptions, listCredentials } from "./http/list-creden
 import { getOnly, type Health, livez, openapi, readyz } from "./http/probes.ts";
 import { noOperation, problemHandler } from "./http/problem-handler.ts";
 import { limit } from "./http/rate-limit.ts";
+import type { Refusals } from "./http/refusals.ts";
 import { type RequestLogger, requestLog } from "./http/request-log.ts";
 import { takeIn } from "./http/request-state.ts";
 
@@ -24,6 +25,7 @@ export interface AppOptions
   readonly contract: Contract;
   readonly iam: ListCredentialsOptions["iam"] & FindAccessKeyOwnerOptions["iam"];
   readonly limits: Limits;
+  readonly refusals: Refusals;
   readonly health: Health;
   readonly log: RequestLogger;
   /** The caller's address; through a trusted proxy, the one that it forwarded. */
@@ -38,7 +40,7 @@ export interface AppOptions
  * The REST front door, in the order in which a request goes through it. Rejects when the contract is broken.
  */
 export async function createApp(options: AppOptions): Promise<Express> {
-  const { contract, limits, health, log, validateResponses } = options;
+  const { contract, health, log, validateResponses } = options;
   const app = express();
   app.disable("x-powered-by").disable("etag").enable("strict routing").enable("case sensitive routing");
   const hot = await requestValidation(app, contract.only("/v1/status-changes"), validateResponses);
@@ -59,16 +61,17 @@ export async function createApp(options: AppOptions): Promise<Express> {
   app.post(
     "/v1/status-changes",
     hot.match,
-    limit(limits, "changes"),
+    limit(options, "changes"),
     readJsonBody,
     hot.validate,
     createStatusChange(options),
   );
 
-  // All else must be in the contract, method and path, before it costs anything.
-  app.use(all.match);
-  app.post("/v1/decisions", limit(limits, "whatIfs"), readJsonBody, all.validate, explainDecision(options));
-  app.use(limit(limits, "reads"), forgetContentType, all.validate);
+  const whatIfs = limit(options, "whatIfs");
+  app.post("/v1/decisions", whatIfs, all.match, readJsonBody, all.validate, explainDecision(options));
+
+  // All else is a look at something, also where there is nothing: counted before the validator goes through its paths.
+  app.use(limit(options, "reads"), all.match, forgetContentType, all.validate);
   app.get("/v1/status-changes/:id", getStatusChange(options));
   app.get("/v1/users/:userName/credentials", listCredentials(options));
   app.get("/v1/access-keys/:id", findAccessKeyOwner(options));

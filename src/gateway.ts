@@ -18,6 +18,7 @@ import { configDigest } from "./config/digest.ts";
 import type { Config } from "./config.ts";
 import { loadContract } from "./http/contract.ts";
 import { createLimits } from "./http/limits.ts";
+import { Refusals } from "./http/refusals.ts";
 import { replyHeaders } from "./http/reply-headers.ts";
 import { createServer, drain, listen } from "./http/server.ts";
 import { readTls } from "./http/tls.ts";
@@ -111,6 +112,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     };
     await journal.note(serviceRecord("started", service, clock.now()));
     closing.add(() => journal.note(serviceRecord("stopped", service, clock.now())));
+    const refusals = new Refusals({
+      journal,
+      clock,
+      onFault: (error) => log.error({ err: error }, "refused requests could not be recorded"),
+    });
+    refusals.start();
+    closing.add(() => refusals.stop());
 
     const reconciler = new Reconciler({
       iam,
@@ -145,6 +153,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         ...(sandbox && { sandboxTokens: sandbox.tokens }),
       }),
       limits: createLimits(config.limits),
+      refusals,
       sourceAddress: createSourceAddress(config.trustedProxies),
       headers,
       log,

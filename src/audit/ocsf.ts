@@ -14,6 +14,8 @@ export type EventCode =
   | "credential.status.reconciled"
   | "credential.status.what-if"
   | "lockkeeper.read.denied"
+  | "lockkeeper.authentication.failed"
+  | "lockkeeper.rate-limited"
   | "lockkeeper.api-key.created"
   | "lockkeeper.api-key.revoked"
   | "lockkeeper.service.started"
@@ -25,6 +27,8 @@ export interface Event {
   readonly correlation: string;
   /** Epoch milliseconds. */
   readonly time: number;
+  /** Of a record that stands for several events; the times are epoch milliseconds. */
+  readonly occurrences?: { readonly count: number; readonly first: number; readonly last: number };
   readonly activity: "Update" | "Read" | "Create" | "Delete" | "Other";
   /** Absent where nothing was decided, as at start. */
   readonly disposition?: "Allowed" | "Blocked";
@@ -71,6 +75,9 @@ export function auditRecord(event: Event): AuditRecord {
     type_uid: 600_300 + activityId,
     type_name: `API Activity: ${event.activity}`,
     time: event.time,
+    count: event.occurrences?.count,
+    start_time: event.occurrences?.first,
+    end_time: event.occurrences?.last,
     severity_id: severities[event.severity],
     severity: event.severity,
     status_id: statuses[event.status],

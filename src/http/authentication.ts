@@ -2,15 +2,17 @@ import type { RequestHandler } from "express";
 import type { Authenticate } from "../authn/authenticate.ts";
 import { LockkeeperError } from "../errors.ts";
 import type { Limits } from "./limits.ts";
+import type { Refusals } from "./refusals.ts";
 
 export interface AuthenticationOptions {
   readonly authenticate: Authenticate;
   /** A failure is counted against its source, and against nobody who can prove who they are. */
   readonly limits: Pick<Limits, "failed">;
+  readonly refusals: Pick<Refusals, "failedAuthentication">;
 }
 
 /** Nothing behind this runs without a principal. The body has not been read yet. */
-export function authentication({ authenticate, limits }: AuthenticationOptions): RequestHandler {
+export function authentication({ authenticate, limits, refusals }: AuthenticationOptions): RequestHandler {
   return async (request, response, next) => {
     const { state } = request;
     const { authorization } = request.headers;
@@ -18,6 +20,7 @@ export function authentication({ authenticate, limits }: AuthenticationOptions):
       state.principal = await authenticate({ authorization });
     } catch (error) {
       if (error instanceof LockkeeperError && error.code === "unauthenticated") {
+        refusals.failedAuthentication(state.context.sourceIp);
         await limits.failed(state.context.sourceIp);
         response.setHeader(
           "WWW-Authenticate",

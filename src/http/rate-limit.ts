@@ -2,14 +2,28 @@ import type { RequestHandler } from "express";
 import { principalKey } from "../authn/principal.ts";
 import { LockkeeperError, type Quota } from "../errors.ts";
 import type { Limits } from "./limits.ts";
+import type { Refusals } from "./refusals.ts";
+
+export interface LimitOptions {
+  readonly limits: Pick<Limits, "take">;
+  readonly refusals: Pick<Refusals, "rateLimited">;
+}
 
 /** Counts the request against its principal's quota, and tells the caller what is left. */
-export function limit(limits: Pick<Limits, "take">, name: Parameters<Limits["take"]>[0]): RequestHandler {
+export function limit({ limits, refusals }: LimitOptions, name: Parameters<Limits["take"]>[0]): RequestHandler {
   return async (request, response, next) => {
-    const { principal } = request.state;
+    const { principal, context } = request.state;
     if (principal === undefined)
       throw new LockkeeperError("internal", "a request without a principal cannot be counted");
-    const quota = await limits.take(name, principalKey(principal));
+    let quota: Quota;
+    try {
+      quota = await limits.take(name, principalKey(principal));
+    } catch (error) {
+      const { sourceIp } = context;
+      if (error instanceof LockkeeperError && error.code === "rate-limited")
+        refusals.rateLimited({ principal, quota: name, sourceIp });
+      throw error;
+    }
     response.setHeader("RateLimit-Policy", rateLimitPolicy(quota));
     response.setHeader("RateLimit", rateLimit(quota));
     next();

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
-import { keyRecord, serviceRecord } from "../../src/audit/admin-record.ts";
+import { failedAuthenticationRecord, keyRecord, rateLimitRecord, serviceRecord } from "../../src/audit/admin-record.ts";
 import type { AuditRecord } from "../../src/audit/journal.ts";
 import {
   denialRecord,
@@ -33,6 +33,9 @@ const read = {
 } as const;
 const principal = { id: "bot", issuer: "lockkeeper", kind: "bot" } as const;
 const service = { instance: change.id, configDigest: "d", revision: "r", account: "123456789012" };
+
+const seen = { count: 7, first: now, last: now + 900 };
+const limited = { principal, quota: "changes", sourceIp: "192.0.2.1" };
 
 const kinds: Record<string, AuditRecord> = {
   denial: denialRecord(change, deny, input),
@@ -69,6 +72,10 @@ const kinds: Record<string, AuditRecord> = {
   "revoked key": keyRecord("revoked", { id: "k", principal, expiresAt: now }, now),
   start: serviceRecord("started", service, now),
   stop: serviceRecord("stopped", service, now),
+  "failed authentications": failedAuthenticationRecord("192.0.2.1", seen),
+  "failed authentications from other sources": failedAuthenticationRecord(undefined, seen),
+  "requests over a limit": rateLimitRecord(limited, seen),
+  "requests over the limits of other principals": rateLimitRecord(undefined, seen),
 };
 
 const schemaFile = fileURLToPath(new URL("../../../shared/data/ocsf-1.8.0-api_activity.schema.json", import.meta.url));
@@ -107,6 +114,17 @@ describe("audit records", () => {
 
   it("never call an unknown outcome a success or a failure", () => {
     expect(JSON.parse(kinds["unknown outcome"]?.body ?? "")).toMatchObject({ status_id: 0, status: "Unknown" });
+  });
+
+  it("that stand for several events say how many, and from when to when", () => {
+    for (const kind of ["failed authentications", "requests over a limit"]) {
+      expect(JSON.parse(kinds[kind]?.body ?? "")).toMatchObject({
+        count: 7,
+        start_time: now,
+        end_time: now + 900,
+        src_endpoint: { ip: "192.0.2.1" },
+      });
+    }
   });
 
   it("are refused when they are larger than a tile can say", () => {

@@ -49,7 +49,19 @@ describe("a quota", () => {
     expect([(await malformed()).status, (await malformed()).status]).toEqual([400, 429]);
   });
 
-  it("that is used up leaves no record: policy was not asked", async () => {
+  it("of look-ups counts what is nowhere, too", async () => {
+    await start({ reads: 3 });
+    const wrong: [string, string][] = [
+      ["GET", "/v2"],
+      ["DELETE", "/v1/status-changes"],
+      ["GET", "/v1/decisions"],
+    ];
+    for (const [method, path] of wrong) expect([404, 405]).toContain((await gateway.request(method, path)).status);
+    for (const [method, path] of wrong) expect((await gateway.request(method, path)).status).toBe(429);
+    expect((await ask("oncall")).status).toBe(200);
+  });
+
+  it("that is used up leaves no record of its own: policy was not asked", async () => {
     await start({ changes: 1 });
     await change("viewer");
     const { json } = await change("oncall");
