@@ -1,6 +1,8 @@
+import { once } from "node:events";
 import { chmodSync, copyFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import type { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Journal } from "../../src/audit/journal.ts";
 import { openSqliteStore } from "../../src/audit/sqlite/store.ts";
@@ -157,11 +159,11 @@ describe("the SQLite store", () => {
 
   it("says that its thread has died, answers nobody afterwards, and can still be closed", async () => {
     const other = dataFolder();
-    const store = await openSqliteStore(other.database, { exclusive: true, owner });
-    const journal = openJournal(store, options);
-    // More than the thread's heap can hold.
-    const body = Array.from({ length: 3_000_000 }, (_, index) => `${index}`);
-    const asked = store.query({ kind: "records-of", changeId: body as unknown as string });
+    const started = once(process, "worker") as Promise<[Worker]>;
+    const journal = await journalOn(true, other.database);
+    const [thread] = await started;
+    const asked = journal.deny(aDenial(aChange()));
+    await thread.terminate();
     await expect(asked).rejects.toMatchObject({ code: "audit-unavailable" });
     expect(await journal.failed).toMatchObject({ code: "audit-unavailable" });
     await expect(journal.deny(aDenial(aChange()))).rejects.toMatchObject({ code: "audit-unavailable" });
