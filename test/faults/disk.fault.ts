@@ -88,12 +88,7 @@ describe("a full disk", () => {
         expect((await fetch(`${gateway.url}/readyz`)).status).toBe(503);
 
         rmSync(filling);
-        let answer = await change(gateway.url, service.keys.oncall, off);
-        for (let tries = 0; answer?.status !== 201 && tries < 20; tries += 1) {
-          await new Promise((resolve) => setTimeout(resolve, 100));
-          answer = await change(gateway.url, service.keys.oncall, off);
-        }
-        expect(answer?.status).toBe(201);
+        await changeUntilMade(gateway.url, service.keys.oncall);
         service.remove();
       } finally {
         await stopAll();
@@ -104,16 +99,74 @@ describe("a full disk", () => {
   );
 });
 
-describe("a hung disk", () => {
-  const canTrace = spawnSync("strace", ["-qq", "-e", "trace=none", "true"]).status === 0;
-  if (!canTrace) console.warn("SKIPPED, LOUDLY: strace does not work here, so no hung disk was tried.");
+const canTrace = spawnSync("strace", ["-qq", "-e", "trace=none", "true"]).status === 0;
+if (!canTrace) console.warn("SKIPPED, LOUDLY: strace does not work here, so no disk was hung or made to fail.");
 
+/** Asks for a change until it is made. */
+async function changeUntilMade(url: string, key: string) {
+  let answer = await change(url, key, off);
+  for (let tries = 0; answer?.status !== 201 && tries < 100; tries += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    answer = await change(url, key, off);
+  }
+  expect(answer?.status).toBe(201);
+  return answer;
+}
+
+/** What the log says of changes that were begun: each has exactly one end. */
+function expectEveryIntentToHaveEnded(database: string) {
+  for (const codes of recordedSteps(database).values()) {
+    if (codes[0] === "credential.status.intent") expect(codes).toEqual([codes[0], "credential.status.outcome"]);
+  }
+}
+
+describe("a disk that fails to sync", () => {
+  it.skipIf(!canTrace)(
+    "answers 503 though what it has not synced can be read back, asks IAM nothing, keeps /livez, and recovers",
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), "lockkeeper-eio-"));
+      const { iam, service, gateway } = await startService(join(folder, "data"));
+      const tracer = await injectIntoSyncs(gateway.child.pid ?? 0, "error=EIO");
+      const liveness = watchLiveness(gateway.url);
+      const { statuses } = await knock(gateway.url, service.keys, 10);
+      const { alive } = await liveness();
+      expect(statuses).toEqual([503]);
+      expect(alive).toBeGreaterThan(0);
+      expect((await fetch(`${gateway.url}/readyz`)).status).toBe(503);
+      expect(await receivedUpdates(iam.url)).toEqual([]);
+
+      tracer.kill("SIGKILL");
+      const made = await changeUntilMade(gateway.url, service.keys.oncall);
+      expect(await receivedUpdates(iam.url)).toMatchObject([{ changeId: made?.json["id"] }]);
+      expectEveryIntentToHaveEnded(service.database);
+      service.remove();
+      rmSync(folder, { recursive: true });
+    },
+  );
+
+  it.skipIf(!canTrace)("once only, has in its log what was answered, and works on", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "lockkeeper-eio-once-"));
+    const { service, gateway } = await startService(join(folder, "data"));
+    const tracer = await injectIntoSyncs(gateway.child.pid ?? 0, "error=EIO:when=1");
+    const answers = [];
+    for (let turn = 0; turn < 3; turn += 1) answers.push(await change(gateway.url, service.keys.viewer, off));
+    tracer.kill("SIGKILL");
+    expect(answers.map((answer) => answer?.status)).toEqual([503, 403, 403]);
+    const denied = [...recordedSteps(service.database)].filter(([, [code]]) => code === "credential.status.denied");
+    expect(denied.map(([id]) => id)).toEqual(answers.slice(1).map((answer) => answer?.json["statusChange"]));
+    service.remove();
+    rmSync(folder, { recursive: true });
+  });
+});
+
+describe("a hung disk", () => {
   it.skipIf(!canTrace)(
     "answers 503 within the deadline, asks IAM nothing, keeps /livez, and closes what was late",
     async () => {
       const folder = mkdtempSync(join(tmpdir(), "lockkeeper-hung-"));
       const { iam, service, gateway } = await startService(join(folder, "data"));
-      const tracer = await hangSyncs(gateway.child.pid ?? 0);
+      // Every sync takes a minute.
+      const tracer = await injectIntoSyncs(gateway.child.pid ?? 0, "delay_enter=60000000");
       const liveness = watchLiveness(gateway.url);
       const { statuses, slowest } = await knock(gateway.url, service.keys, 3);
       const { alive, slowest: slowestProbe } = await liveness();
@@ -128,28 +181,20 @@ describe("a hung disk", () => {
 
       // The disk comes back: what turned up late is closed as not sent, and nothing is blocked.
       tracer.kill("SIGKILL");
-      let answer = await change(gateway.url, service.keys.oncall, off);
-      for (let tries = 0; answer?.status !== 201 && tries < 100; tries += 1) {
-        await new Promise((resolve) => setTimeout(resolve, 100));
-        answer = await change(gateway.url, service.keys.oncall, off);
-      }
-      expect(answer?.status).toBe(201);
-      const updates = await receivedUpdates(iam.url);
-      expect(updates).toMatchObject([{ changeId: answer?.json["id"] }]);
-      for (const codes of recordedSteps(service.database).values()) {
-        if (codes[0] === "credential.status.intent") expect(codes).toEqual([codes[0], "credential.status.outcome"]);
-      }
+      const made = await changeUntilMade(gateway.url, service.keys.oncall);
+      expect(await receivedUpdates(iam.url)).toMatchObject([{ changeId: made?.json["id"] }]);
+      expectEveryIntentToHaveEnded(service.database);
       service.remove();
       rmSync(folder, { recursive: true });
     },
   );
 });
 
-/** Makes every sync of a running process take a minute. */
-async function hangSyncs(pid: number): Promise<ChildProcess> {
+/** Lets a running process's syncs come out as strace's `-e inject` says. */
+async function injectIntoSyncs(pid: number, fault: string): Promise<ChildProcess> {
   const tracer = spawn(
     "strace",
-    ["-f", "-p", String(pid), "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:delay_enter=60000000"],
+    ["-f", "-p", String(pid), "-e", "trace=fsync,fdatasync", "-e", `inject=fsync,fdatasync:${fault}`],
     { stdio: ["ignore", "ignore", "pipe"] },
   );
   await new Promise<void>((resolve, reject) => {
