@@ -291,7 +291,7 @@ export interface components {
             decision: components["schemas"]["Decision"];
             /** @description AWS's id of the update, to be found in CloudTrail */
             awsRequestId: string | null;
-            /** @description Why the change failed, or why its outcome is unknown */
+            /** @description Why the change failed, or why its outcome is unknown. IAM's own words only where they speak of what was sent. */
             error?: {
                 code: string;
                 message: string;
@@ -417,6 +417,7 @@ export interface components {
         NotFound: {
             headers: {
                 Location: components["headers"]["Location"];
+                "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
                 [name: string]: unknown;
             };
             content: {
@@ -442,11 +443,15 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Another change of the same credential is in flight or unsettled; `statusChange` is its id */
+        /**
+         * @description A change of this credential is in flight or unsettled; `statusChange` is its id. With `Idempotency-Replayed` it is
+         *     the very change that was asked for.
+         */
         InFlight: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
                 Location: components["headers"]["Location"];
+                "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
                 [name: string]: unknown;
             };
             content: {
@@ -506,6 +511,7 @@ export interface components {
         IamRefused: {
             headers: {
                 Location: components["headers"]["Location"];
+                "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
                 [name: string]: unknown;
             };
             content: {
@@ -520,6 +526,7 @@ export interface components {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
                 Location: components["headers"]["Location"];
+                "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
                 [name: string]: unknown;
             };
             content: {
@@ -530,6 +537,7 @@ export interface components {
         OutcomeUnknown: {
             headers: {
                 Location: components["headers"]["Location"];
+                "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
                 [name: string]: unknown;
             };
             content: {
@@ -539,8 +547,9 @@ export interface components {
     };
     parameters: {
         /**
-         * @description Chosen by the caller, unique per change. Sent again with the same body within 24 hours it returns that change
-         *     as it stands now instead of making another one.
+         * @description Chosen by the caller, unique per change. Sent again with the same body, by default within 24 hours, it returns
+         *     that change as it stands now instead of making another one. Only a change that is sent binds the key: after a 403,
+         *     a 409 or a 429, and after a 503 without `statusChange`, it can be used again.
          * @example 4f6e1d2c-rotate-bob
          */
         IdempotencyKey: string;
@@ -568,7 +577,7 @@ export interface components {
          */
         Location: string;
         /**
-         * @description `true` when this is an earlier change, found by its Idempotency-Key
+         * @description `true` when this is about an earlier change, found by its Idempotency-Key
          * @example true
          */
         IdempotencyReplayed: "true";
@@ -617,8 +626,9 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Chosen by the caller, unique per change. Sent again with the same body within 24 hours it returns that change
-                 *     as it stands now instead of making another one.
+                 * @description Chosen by the caller, unique per change. Sent again with the same body, by default within 24 hours, it returns
+                 *     that change as it stands now instead of making another one. Only a change that is sent binds the key: after a 403,
+                 *     a 409 or a 429, and after a 503 without `statusChange`, it can be used again.
                  * @example 4f6e1d2c-rotate-bob
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];

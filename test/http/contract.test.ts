@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { LockkeeperError } from "../../src/errors.ts";
+import { type ErrorCode, LockkeeperError } from "../../src/errors.ts";
+import { problemOf } from "../../src/http/problem.ts";
 import { assertDocumented, document, type Reply, strictAjv } from "../fixture/documented-replies.ts";
 import { type Gateway, type RequestOptions, startGateway } from "../fixture/gateway.ts";
 
@@ -225,6 +226,13 @@ describe("every reply that the contract documents", () => {
   });
 });
 
+const { components } = document as unknown as {
+  components: {
+    examples: Record<string, { value: Record<string, unknown> }>;
+    responses: Record<string, { content: Record<string, { examples?: object }> }>;
+  };
+};
+
 describe("openapi.yaml", () => {
   it("is what /openapi.json serves", async () => {
     expect((await gateway.request("GET", "/openapi.json", { as: null })).json).toEqual(document);
@@ -235,22 +243,32 @@ describe("openapi.yaml", () => {
   });
 
   it("has examples that fit their schemas", () => {
-    const { components } = document as unknown as {
-      components: { examples: Record<string, { value: Record<string, unknown> }> };
-    };
     const schemaOf: Record<string, string> = {
       Applied: "StatusChange",
       Unknown: "StatusChange",
       SofiasCredentials: "CredentialList",
       BobsAccessKey: "AccessKeyOwner",
       TicketMissing: "Decision",
-      DeniedProblem: "Problem",
-      MalformedProblem: "Problem",
     };
     for (const [name, { value }] of Object.entries(components.examples)) {
       const ajv = strictAjv();
-      expect(ajv.validate({ $ref: `openapi#/$defs/${schemaOf[name]}` }, value), ajv.errorsText()).toBe(true);
+      expect(ajv.validate({ $ref: `openapi#/$defs/${schemaOf[name] ?? "Problem"}` }, value), ajv.errorsText()).toBe(
+        true,
+      );
     }
+  });
+});
+
+describe("the examples of problems", () => {
+  it.each(Object.entries(components.responses))("are there for each refusal: %s", (_name, { content }) => {
+    expect(Object.keys(content["application/problem+json"]?.examples ?? {})).not.toEqual([]);
+  });
+
+  const problems = Object.entries(components.examples).filter(([name]) => name.endsWith("Problem"));
+  it.each(problems)("say what Lockkeeper says: %s", (_name, { value }) => {
+    const code = String(value["type"]).replace("urn:lockkeeper:problem:", "") as ErrorCode;
+    const { problem } = problemOf({ code, message: String(value["detail"]), details: {} });
+    expect(value).toMatchObject(problem);
   });
 });
 
