@@ -1,8 +1,10 @@
+import { existsSync, rmSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Operation } from "../../src/audit/operation.ts";
 import { commit } from "../../src/audit/sqlite/commit.ts";
 import { Connection } from "../../src/audit/sqlite/connection.ts";
+import { reopenDatabase } from "../../src/audit/sqlite/database.ts";
 import { aChange, aDenial } from "../fixture/changes.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
 
@@ -49,6 +51,15 @@ describe("a commit to SQLite", () => {
       { ok: false, failure: "refused", message: "there is no change nobody to finish" },
       { ok: true, result: { index: 1 } },
     ]);
+  });
+
+  it("that failed makes no new database where the old one has gone", () => {
+    connection.discard({ unsynced: false });
+    rmSync(folder.database);
+    expect(commit(connection, [denial()])).toMatchObject([{ ok: false, failure: "not-written" }]);
+    expect(() => connection.toRead()).toThrow(/was removed under the running service/);
+    expect(() => reopenDatabase(folder.database, "sandbox")).toThrow("unable to open database file");
+    expect(existsSync(folder.database)).toBe(false);
   });
 
   it("throws for an empty batch that the disk does not take", () => {

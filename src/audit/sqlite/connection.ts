@@ -26,7 +26,10 @@ export class Connection {
     this.#identity = identityOf(options.file) ?? "";
   }
 
-  /** @throws Error when the database cannot be opened now */
+  /**
+   * What the file says; after a sync has failed that may be more than a power cut would leave.
+   * @throws Error when the database cannot be opened now
+   */
   toRead(): DatabaseSync {
     return this.#current().db;
   }
