@@ -37,7 +37,11 @@ export const configSchema = z.strictObject({
     .describe(
       "Addresses or ranges of the proxies whose `X-Forwarded-For` counts. Without `tls`, nobody else is answered.",
     ),
-  dataDir: text.default("data").describe("Folder for the audit log and what else must survive a restart. It belongs to the account that used it first."),
+  dataDir: text
+    .default("data")
+    .describe(
+      "Folder for the audit log and what else must survive a restart. It belongs to the account that used it first.",
+    ),
   log: z
     .strictObject({
       level: z
