@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import express, { type Express } from "express";
+import type { Clock } from "./clock.ts";
 import { type AuthenticationOptions, authentication } from "./http/authentication.ts";
 import { type Contract, requestValidation } from "./http/contract.ts";
 import { type CreateStatusChangeOptions, createStatusChange } from "./http/create-status-change.ts";
@@ -22,6 +23,7 @@ export interface AppOptions
     CreateStatusChangeOptions,
     ListCredentialsOptions,
     FindAccessKeyOwnerOptions {
+  readonly clock: Clock;
   readonly contract: Contract;
   readonly iam: ListCredentialsOptions["iam"] & FindAccessKeyOwnerOptions["iam"];
   readonly limits: Limits;
@@ -40,7 +42,7 @@ export interface AppOptions
  * The REST front door, in the order in which a request goes through it. Rejects when the contract is broken.
  */
 export async function createApp(options: AppOptions): Promise<Express> {
-  const { contract, health, log, validateResponses } = options;
+  const { contract, health, log, clock, validateResponses } = options;
   const app = express();
   app.disable("x-powered-by").disable("etag").enable("strict routing").enable("case sensitive routing");
   const hot = await requestValidation(app, contract.only("/v1/status-changes"), validateResponses);
@@ -76,6 +78,6 @@ export async function createApp(options: AppOptions): Promise<Express> {
   app.get("/v1/users/:userName/credentials", listCredentials(options));
   app.get("/v1/access-keys/:id", findAccessKeyOwner(options));
 
-  app.use(noOperation, problemHandler(log));
+  app.use(noOperation, problemHandler(log, clock));
   return app;
 }

@@ -149,16 +149,22 @@ async function recordOutcome(
       step: "outcome",
       outcome: outcome.name,
       release: outcome.name !== "unknown",
+      freesKey: canBeTriedAgain(outcome),
       at,
     });
   } catch (cause) {
     throw new LockkeeperError(
       "outcome-unrecorded",
-      `IAM was asked, but what it answered could not be written to the audit log. Look at the change ${change.id} and at the credential itself before asking again.`,
+      `IAM may have been asked, and what came of it could not be written to the audit log. Look at the change ${change.id} and at the credential itself before asking again.`,
       { changeId: change.id },
       { cause },
     );
   }
+}
+
+/** What answers 503: nothing was done, and the caller is told to ask again, with the same Idempotency-Key. */
+function canBeTriedAgain(outcome: Outcome): boolean {
+  return outcome.name === "failed" && (outcome.how === "not-sent" || outcome.retryable === true);
 }
 
 /** After an unknown outcome: looks until the deadline, and says in the log what was seen. */
@@ -169,7 +175,9 @@ async function readBack(options: ApplyOptions, state: StatusChange): Promise<Sta
   try {
     const record = reconciledRecord(state.change, seen, at);
     const receipt = await options.journal.finish(state.change.id, { record, step: "reconciled", release: true, at });
-    return { ...state, readBack: { ...seen, at }, receipt };
+    if (receipt.appended) return { ...state, readBack: { ...seen, at }, receipt };
+    // Somebody else has settled it meanwhile, perhaps otherwise: what the log says is what is told.
+    return statusChangeOf(await options.journal.recordsOf(state.change.id), at) ?? state;
   } catch (error) {
     // What was seen is not in the log, so it is not claimed; the reconciliation looks again.
     if (error instanceof LockkeeperError) return state;

@@ -104,7 +104,7 @@ export class Reconciler {
     const change = statusChangeOf(records, at)?.change;
     if (change === undefined) throw new Error(`the records of change ${id} cannot be read`);
     const record = reconciledRecord(change, readBack, at);
-    await journal.finish(id, { record, step: "reconciled", release: true, at });
-    onSettled(id, readBack);
+    const { appended } = await journal.finish(id, { record, step: "reconciled", release: true, at });
+    if (appended) onSettled(id, readBack);
   }
 }

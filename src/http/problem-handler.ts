@@ -1,5 +1,7 @@
 import type { ErrorRequestHandler, RequestHandler } from "express";
+import type { Clock } from "../clock.ts";
 import type { LockkeeperError } from "../errors.ts";
+import { Pace } from "./pace.ts";
 import { problemOf, sendProblem } from "./problem.ts";
 import { notFound, translateRequestError } from "./request-error.ts";
 import type { RequestLogger } from "./request-log.ts";
@@ -10,10 +12,12 @@ export const noOperation: RequestHandler = () => {
 };
 
 /** The one place where an error becomes a reply. What is the gateway's own fault is told to its operator in full. */
-export function problemHandler(log: RequestLogger): ErrorRequestHandler {
+export function problemHandler(log: RequestLogger, clock: Pick<Clock, "sleep">): ErrorRequestHandler {
+  const pace = new Pace(clock);
   // Express knows an error handler by its four parameters.
-  return (thrown: unknown, request, response, _next) => {
+  return async (thrown: unknown, request, response, _next) => {
     const error = translateRequestError(thrown);
+    if (error.code === "rate-limited") await pace.hold();
     const problem = problemOf(error);
     const requestId = String(response.getHeader("X-Request-Id"));
     if (problem.status >= 500) {

@@ -103,6 +103,19 @@ describe("an Idempotency-Key sent again", () => {
     expect(again.json).toMatchObject(told);
   });
 
+  it("of a change that IAM throttled until the deadline is free: it can be tried again, as the 503 says", async () => {
+    const headers = { "Idempotency-Key": "throttled" };
+    const body = {
+      credential: { type: "ssh-public-key", id: "APKAEIBAERJR2EXAMPLE", userName: "Bob" },
+      status: "Inactive",
+    };
+    gateway.standIn.faults.next({ kind: "throttle", action: "UpdateSSHPublicKey", times: "always" });
+    expect((await gateway.request("POST", "/v1/status-changes", { body, headers })).status).toBe(503);
+    gateway.standIn.faults.clear();
+    const { status, headers: replied } = await gateway.request("POST", "/v1/status-changes", { body, headers });
+    expect([status, replied.get("idempotency-replayed")]).toEqual([201, null]);
+  });
+
   it("is answered without asking policy again: nothing is going to happen", async () => {
     const ruling = { obligations: [], revision: "r", entrypoint: "lockkeeper/decision", wasmDigest: "0".repeat(64) };
     const asked: boolean[] = [];
