@@ -501,6 +501,7 @@ export interface components {
         /** @description A fault of Lockkeeper's own; nothing was changed by it that is not in the audit log */
         Internal: {
             headers: {
+                Location: components["headers"]["Location"];
                 [name: string]: unknown;
             };
             content: {
