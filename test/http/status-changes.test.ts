@@ -169,7 +169,11 @@ describe("an answer that is lost on its way", () => {
     const { status, headers, json } = await gateway.request("POST", path, { body: switchOff });
     expect([status, json]).toMatchObject([504, { type: "urn:lockkeeper:problem:outcome-unknown" }]);
     const { json: unknown } = await gateway.request("GET", String(headers.get("location")));
-    expect(unknown).toMatchObject({ outcome: "unknown", changed: null, warnings: [expect.stringContaining("is not known")] });
+    expect(unknown).toMatchObject({
+      outcome: "unknown",
+      changed: null,
+      warnings: [expect.stringContaining("is not known")],
+    });
     await gateway.close();
   });
 });
