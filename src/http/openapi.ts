@@ -549,8 +549,8 @@ export interface components {
     parameters: {
         /**
          * @description Chosen by the caller, unique per change. Sent again with the same body, by default within 24 hours, it returns
-         *     that change as it stands now instead of making another one. Only a change that is sent binds the key: after a 403,
-         *     a 409 or a 429, and after a 503 without `statusChange`, it can be used again.
+         *     that change as it stands now instead of making another one. Only a change that goes to IAM binds its key: after a
+         *     403, a 409, a 429 or a 503 the same key goes with the next try.
          * @example 4f6e1d2c-rotate-bob
          */
         IdempotencyKey: string;
@@ -628,8 +628,8 @@ export interface operations {
             header?: {
                 /**
                  * @description Chosen by the caller, unique per change. Sent again with the same body, by default within 24 hours, it returns
-                 *     that change as it stands now instead of making another one. Only a change that is sent binds the key: after a 403,
-                 *     a 409 or a 429, and after a 503 without `statusChange`, it can be used again.
+                 *     that change as it stands now instead of making another one. Only a change that goes to IAM binds its key: after a
+                 *     403, a 409, a 429 or a 503 the same key goes with the next try.
                  * @example 4f6e1d2c-rotate-bob
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];

@@ -55,7 +55,8 @@ const meanings: Readonly<Record<ErrorCode, Meaning>> = {
   "iam-unavailable": {
     status: 503,
     title: "IAM unavailable",
-    detail: "IAM cannot be reached or is throttling. It has changed nothing; ask again, with a new Idempotency-Key.",
+    detail:
+      "IAM cannot be reached or is throttling. It has changed nothing; ask again, with the same Idempotency-Key if there was one.",
     retryAfter: 5,
   },
   "policy-unavailable": {
@@ -82,7 +83,7 @@ const meanings: Readonly<Record<ErrorCode, Meaning>> = {
     status: 503,
     title: "Change not sent",
     detail:
-      "The change was allowed, but could not be sent in time. IAM has changed nothing; ask again, with a new Idempotency-Key.",
+      "The change was allowed, but could not be sent in time. IAM has changed nothing; ask again, with the same Idempotency-Key if there was one.",
     retryAfter: 1,
   },
   "outcome-unknown": {
