@@ -34,7 +34,6 @@ export async function serve({ sandbox = false, config: file }: ServeOptions): Pr
   // Whoever watches over the process starts another one: this one would never be ready again.
   if (failed) log.fatal({ err: reason }, "the audit log has failed for good: stopping");
   else log.info({ signal: reason }, "stopping");
-  flush();
   try {
     await close();
     log.info("stopped");
@@ -58,7 +57,7 @@ interface Serving {
 async function serveConfigured(file: string | undefined): Promise<Serving> {
   const config = loadConfig({ file });
   const { log, flush } = createLog(config.log);
-  const gateway = await startGateway({ config, log, onStuck: () => giveUp(log, flush) });
+  const gateway = await startGateway({ config, log, onStuck: () => giveUp(log) });
   return { config, gateway, log, flush, close: () => gateway.close() };
 }
 
@@ -69,7 +68,7 @@ async function serveSandbox(): Promise<Serving> {
     const { log, flush } = createLog(config.log);
     const tokens = sandboxTokens(config.listen.host);
     const sandbox = { tokens, credentials: sandboxCredentials, policyData: site };
-    const onStuck = () => giveUp(log, flush);
+    const onStuck = () => giveUp(log);
     const gateway = await startGateway({ config, log, sandbox, validateResponses: true, onStuck });
     process.stdout.write(
       banner({ url: gateway.url, tokens: [...tokens.keys()], log: join(config.dataDir, "lockkeeper.db") }),
@@ -85,9 +84,12 @@ async function serveSandbox(): Promise<Serving> {
   }
 }
 
+/** Long enough for what has been logged to leave by itself: flushing waits for the disk, if standard output is a file. */
+const LAST_WORDS_MS = 1_000;
+
 /** A hung disk must not keep the process: what it has not taken by now is read back at the next start. */
-function giveUp(log: Logger, flush: () => void): never {
-  log.fatal("ended although the audit log could not be closed in time");
-  flush();
-  endAtOnce("SIGKILL");
+function giveUp(log: Logger): void {
+  // Not `fatal`: pino flushes that at once.
+  log.error("ended although the audit log could not be closed in time");
+  setTimeout(() => endAtOnce("SIGKILL"), LAST_WORDS_MS);
 }
