@@ -51,23 +51,26 @@ export async function createApp(options: AppOptions): Promise<Express> {
   // For every request: an id, the headers of its reply, its line in the log, and what no operation takes.
   app.use(takeIn(options), requestLog(log), guardRequest);
 
-  // Without authentication: what those who run the gateway ask.
-  app.route("/livez").get(livez).all(getOnly);
-  app.route("/readyz").get(readyz(health)).all(getOnly);
-  app.route("/openapi.json").get(openapi(contract.json)).all(getOnly);
-
-  // Whatever comes after this line has a principal, and its body has not been read yet.
-  app.use(authentication(options));
-
-  // The hot path has a validator of its own: the general one tries the paths of its document one after another.
+  // The hot path comes first and has a validator of its own: the general one tries the paths of its document one after
+  // another. Its body is read when it has a principal.
+  const authenticated = authentication(options);
   app.post(
     "/v1/status-changes",
+    authenticated,
     hot.match,
     limit(options, "changes"),
     readJsonBody,
     hot.validate,
     createStatusChange(options),
   );
+
+  // Without authentication: what those who run the gateway ask.
+  app.route("/livez").get(livez).all(getOnly);
+  app.route("/readyz").get(readyz(health)).all(getOnly);
+  app.route("/openapi.json").get(openapi(contract.json)).all(getOnly);
+
+  // Whatever comes after this line has a principal, and its body has not been read yet.
+  app.use(authenticated);
 
   const whatIfs = limit(options, "whatIfs");
   app.post("/v1/decisions", whatIfs, all.match, readJsonBody, all.validate, explainDecision(options));

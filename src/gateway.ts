@@ -6,6 +6,7 @@ import { openSqliteStore } from "./audit/sqlite/store.ts";
 import { openJournal } from "./audit/store-journal.ts";
 import { createApiKeyProof } from "./authn/api-key-proof.ts";
 import { createAuthenticator } from "./authn/authenticate.ts";
+import { isLoopbackHost } from "./authn/ip-address.ts";
 import { createAccessTokenProof } from "./authn/jwt.ts";
 import { createKeyRing, keepFresh } from "./authn/key-ring.ts";
 import type { Principal } from "./authn/principal.ts";
@@ -182,7 +183,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const server = createServer({
       app,
       headers,
-      ...(config.tls ? { tls: readTls(config.tls) } : { admits: trustedPeers(config.trustedProxies) }),
+      ...(config.tls && { tls: readTls(config.tls) }),
+      ...(needsTrustedPeers(config) && { admits: trustedPeers(config.trustedProxies) }),
     });
     const address = await listen(server, config.listen.host, config.listen.port);
     closing.add(async () => {
@@ -208,4 +210,9 @@ function notOpened(): void {}
 
 function urlOf({ host, port }: { host: string; port: number }, tls: boolean): string {
   return `${tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** Plain HTTP that other machines can reach is for the proxies that end TLS, and for nobody else. */
+function needsTrustedPeers({ tls, listen }: Config): boolean {
+  return tls === undefined && !isLoopbackHost(listen.host);
 }

@@ -67,13 +67,10 @@ export function auditRecord(event: Event): AuditRecord {
   const activityId = activities[event.activity];
   const body = JSON.stringify({
     class_uid: 6003,
-    class_name: "API Activity",
     category_uid: 6,
-    category_name: "Application Activity",
     activity_id: activityId,
     activity_name: event.activity,
     type_uid: 600_300 + activityId,
-    type_name: `API Activity: ${event.activity}`,
     time: event.time,
     count: event.occurrences?.count,
     start_time: event.occurrences?.first,

@@ -1,12 +1,12 @@
 import autocannon from "autocannon";
 import { startGateway } from "./gateway.ts";
-import { oneByOne } from "./load.ts";
+import { oneByOne, post } from "./load.ts";
 import { bearer, CONNECTIONS, ROUNDS, startIam, switchOffs, WARM_UP_ROUNDS } from "./setting.ts";
 import { percentile, spread } from "./statistics.ts";
 
 const REQUESTS = 250;
 /** So many take turns that none of them comes near the limit, which stands as it is shipped. */
-const ONCALL = Array.from({ length: 60 }, (_, index) => `oncall-${index}`);
+const ONCALL = Array.from({ length: 150 }, (_, index) => `oncall-${index}`);
 
 /**
  * Allowed changes, one after the other, while another principal sends denied ones as fast as it can. Limits are the
@@ -24,13 +24,8 @@ export async function flood(): Promise<void> {
   const next = switchOffs();
   const headers = { "content-type": "application/json" };
   const change = async () => {
-    const reply = await fetch(url, {
-      method: "POST",
-      headers: { ...headers, ...bearer(callers[turn++ % callers.length] ?? "") },
-      body: next(),
-    });
-    await reply.json();
-    if (reply.status !== 201) throw new Error(`the gateway answered ${reply.status}`);
+    const status = await post(url, bearer(callers[turn++ % callers.length] ?? ""), next());
+    if (status !== 201) throw new Error(`the gateway answered ${status}`);
   };
   const attackOptions: autocannon.Options = {
     url,

@@ -1,7 +1,7 @@
 import { IAMClient, ListAccessKeysCommand, UpdateAccessKeyCommand } from "@aws-sdk/client-iam";
 import { sandboxCredentials } from "../../src/sandbox/iam/seed.ts";
 import { startGateway } from "./gateway.ts";
-import { oneByOne } from "./load.ts";
+import { oneByOne, post } from "./load.ts";
 import { bearer, NO_LIMITS, ROUNDS, startIam, switchOffs, WARM_UP_ROUNDS } from "./setting.ts";
 import { median, spread } from "./statistics.ts";
 
@@ -24,11 +24,10 @@ export async function oneCaller(): Promise<void> {
       new UpdateAccessKeyCommand({ UserName: credential.userName, AccessKeyId: credential.id, Status: status }),
     );
   };
-  const headers = { "content-type": "application/json", ...bearer(gateway.keys.oncall) };
+  const headers = bearer(gateway.keys.oncall);
   const through = async () => {
-    const reply = await fetch(`${gateway.url}/v1/status-changes`, { method: "POST", headers, body: next() });
-    await reply.json();
-    if (reply.status !== 201) throw new Error(`the gateway answered ${reply.status}`);
+    const status = await post(`${gateway.url}/v1/status-changes`, headers, next());
+    if (status !== 201) throw new Error(`the gateway answered ${status}`);
   };
   const [directP50, throughP50]: [number[], number[]] = [[], []];
   for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round += 1) {
