@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
-import express, { type RequestHandler } from "express";
+import type { RequestHandler } from "express";
 import { LockkeeperError } from "../errors.ts";
+import { readBytes } from "./body-bytes.ts";
 import { unsupportedMediaType } from "./request-error.ts";
 
 const MAX_BYTES = 16 * 1024;
@@ -10,46 +11,43 @@ const MAX_MEMBERS = 256;
 /** `charset` is no parameter of JSON (RFC 8259, 11), but clients send it; any other one is refused. */
 const jsonContentType = /^application\/json(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))?[ \t]*$/i;
 
-const parseBody = express.json({
-  limit: MAX_BYTES,
-  strict: true,
-  inflate: false,
-  // What the type is has been settled before.
-  type: () => true,
-  verify: (_request, _response, bytes) => {
-    if (!isUtf8(bytes)) throw malformedBody("must be UTF-8");
-  },
-});
-
 /**
  * Reads a JSON body of at most 16 KiB: first its type, then the bytes, then its shape. What comes out is an object or
  * an array, shallow, with well-formed strings and without names that JavaScript gives a meaning of its own.
  */
-export const readJsonBody: RequestHandler[] = [
-  (request, _response, next) => {
-    const type = request.headers["content-type"];
-    if (type === undefined || !jsonContentType.test(type)) throw unsupportedMediaType();
-    // express-openapi-validator keeps a compiled validator for each content type that it has ever seen, in their raw
-    // form: without this, a thousand different ones would cost it 300 MB.
-    request.headers["content-type"] = "application/json";
-    const encoding = request.headers["content-encoding"];
-    if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
-      throw new LockkeeperError("unsupported-media-type", "Send the body without Content-Encoding.");
-    }
-    // body-parser would wait for the end of what it does not want.
-    if (Number(request.headers["content-length"] ?? 0) > MAX_BYTES) {
-      throw new LockkeeperError("payload-too-large", "The body is over 16 KiB.");
-    }
-    next();
-  },
-  parseBody,
-  (request, _response, next) => {
-    const body: unknown = request.body;
-    if (body === undefined) throw malformedBody("is missing: send a JSON object");
-    guardShape(body, 0, 0);
-    next();
-  },
-];
+export const readJsonBody: RequestHandler = async (request, _response, next) => {
+  const type = request.headers["content-type"];
+  if (type === undefined || !jsonContentType.test(type)) throw unsupportedMediaType();
+  // express-openapi-validator keeps a compiled validator for each content type that it has ever seen, in their raw
+  // form: without this, a thousand different ones would cost it 300 MB.
+  request.headers["content-type"] = "application/json";
+  const encoding = request.headers["content-encoding"];
+  if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
+    throw new LockkeeperError("unsupported-media-type", "Send the body without Content-Encoding.");
+  }
+  if (Number(request.headers["content-length"] ?? 0) > MAX_BYTES) {
+    throw new LockkeeperError("payload-too-large", "The body is over 16 KiB.");
+  }
+  const bytes = await readBytes(request, MAX_BYTES);
+  if (bytes.length === 0) throw malformedBody("is missing: send a JSON object");
+  if (!isUtf8(bytes)) throw malformedBody("must be UTF-8");
+  const body = parseJson(bytes);
+  guardShape(body, 0, 0);
+  request.body = body;
+  next();
+};
+
+/** An object or an array. What the parser says of anything else would echo it. */
+function parseJson(bytes: Buffer): object {
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString("utf8"));
+  } catch {
+    throw new LockkeeperError("malformed-request", "The body is not valid JSON.");
+  }
+  if (typeof value !== "object" || value === null) throw malformedBody("must be a JSON object");
+  return value;
+}
 
 /** For operations without a body. */
 export const forgetContentType: RequestHandler = (request, _response, next) => {

@@ -1,5 +1,5 @@
 import OpenApiValidator from "express-openapi-validator";
-import { type ErrorCode, type Fault, LockkeeperError } from "../errors.ts";
+import { type Fault, LockkeeperError } from "../errors.ts";
 
 /** The classes of express-openapi-validator's errors; all of them have a status, `headers` and `errors`. */
 const { BadRequest, MethodNotAllowed, NotFound, UnsupportedMediaType } = OpenApiValidator.error;
@@ -7,7 +7,7 @@ const { BadRequest, MethodNotAllowed, NotFound, UnsupportedMediaType } = OpenApi
 const MAX_FAULTS = 20;
 
 /**
- * Turns what Express, body-parser and express-openapi-validator throw into Lockkeeper's words, here at their edge and
+ * Turns what Express and express-openapi-validator throw into Lockkeeper's words, here at their edge and
  * nowhere else. Their messages are not used where they could echo what was sent. Whatever is not known is `internal`.
  */
 export function translateRequestError(error: unknown): LockkeeperError {
@@ -16,18 +16,8 @@ export function translateRequestError(error: unknown): LockkeeperError {
   if (error instanceof NotFound) return notFound({ cause: error });
   if (error instanceof MethodNotAllowed) return methodNotAllowed(error.headers?.["Allow"] ?? "", { cause: error });
   if (error instanceof UnsupportedMediaType) return unsupportedMediaType({ cause: error });
-  const known = error instanceof Error && "type" in error ? bodyErrors.get(error.type) : undefined;
-  if (known !== undefined) return new LockkeeperError(...known, {}, { cause: error });
   return new LockkeeperError("internal", "an error that nobody expected", {}, { cause: error });
 }
-
-/** body-parser's error types (its README, "Errors"), as far as its options here let them come about. */
-const bodyErrors: ReadonlyMap<unknown, readonly [code: ErrorCode, message: string]> = new Map([
-  ["entity.too.large", ["payload-too-large", "The body is over 16 KiB."]],
-  ["entity.parse.failed", ["malformed-request", "The body is not valid JSON."]],
-  ["request.aborted", ["malformed-request", "The body ended early."]],
-  ["request.size.invalid", ["malformed-request", "The body is not as long as Content-Length says."]],
-]);
 
 /** No such path. */
 export function notFound(options?: ErrorOptions): LockkeeperError {
