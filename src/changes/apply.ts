@@ -32,7 +32,7 @@ export type Applied =
  * Makes an allowed change: intent durable and credential locked, previous status read → IAM → outcome durable.
  * Nothing is sent unless the intent is on disk; everything is sent that policy allowed.
  * @throws LockkeeperError `audit-unavailable` (nothing was sent), `change-in-flight`, `idempotency-key-reused`,
- *   `outcome-unrecorded` (IAM was asked, and what it answered could not be written down)
+ *   `outcome-unrecorded` (IAM may have been asked, and what came of it could not be written down)
  */
 export async function applyChange(
   options: ApplyOptions,

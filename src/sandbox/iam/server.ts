@@ -1,12 +1,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { isLoopbackHost } from "../../authn/ip-address.ts";
 import { type Clock, systemClock } from "../../clock.ts";
 import { LockkeeperError } from "../../errors.ts";
 import type { HttpAnswer } from "./answer.ts";
 import { type Controlled, control } from "./control.ts";
 import { type Ending, Faults } from "./faults.ts";
 import { UpdateJournal } from "./journal.ts";
-import { isLoopback } from "./loopback.ts";
 import { sandboxAccount, seed } from "./seed.ts";
 import { answerQuery, type StandIn } from "./stand-in.ts";
 import { World } from "./world.ts";
@@ -41,7 +41,7 @@ const MAX_BODY_BYTES = 65_536;
  */
 export async function startSandboxIam(options: SandboxIamOptions = {}): Promise<SandboxIam> {
   const { host = "127.0.0.1", port = 0, clock = systemClock, journalFile, extraUsers } = options;
-  if (!isLoopback(host)) throw notLoopback(host);
+  if (!isLoopbackHost(host)) throw notLoopback(host);
   const world = new World(sandboxAccount);
   seed(world, extraUsers);
   const faults = new Faults();
@@ -77,7 +77,7 @@ export async function startSandboxIam(options: SandboxIamOptions = {}): Promise<
     server.listen(port, host, resolve);
   });
   const bound = server.address() as AddressInfo;
-  if (!isLoopback(bound.address)) {
+  if (!isLoopbackHost(bound.address)) {
     await close();
     throw notLoopback(bound.address);
   }
