@@ -1,9 +1,8 @@
 import { randomUUIDv7 } from "node:crypto";
 import { type Principal, principalKey } from "../authn/principal.ts";
+import { self } from "./caller.ts";
 import type { AuditRecord } from "./journal.ts";
 import { auditRecord, type Event } from "./ocsf.ts";
-
-const self = { actor: { app_name: "lockkeeper" }, sourceEndpoint: { svc_name: "lockkeeper" } } as const;
 
 /** An API key came into being, or was revoked. Made on the machine itself, by whoever may open its data folder. */
 export function keyRecord(
@@ -30,17 +29,20 @@ export function keyRecord(
   } satisfies Event);
 }
 
+/** One run of the service, as its own records name it. */
+export interface ServiceRun {
+  /** UUIDv7, anew at each start: its records' correlation. */
+  readonly instance: string;
+  /** SHA-256 of the configuration, hex. */
+  readonly configDigest: string;
+  readonly revision: string;
+  readonly account: string;
+  /** The log that it writes to, and under which key it signs: a verifier key (c2sp.org/signed-note), which is public. */
+  readonly log?: { readonly origin: string; readonly verifierKey: string };
+}
+
 /** The service started or stopped, with the digest of its configuration (secrets left out of it). */
-export function serviceRecord(
-  kind: "started" | "stopped",
-  service: {
-    readonly instance: string;
-    readonly configDigest: string;
-    readonly revision: string;
-    readonly account: string;
-  },
-  time: number,
-): AuditRecord {
+export function serviceRecord(kind: "started" | "stopped", service: ServiceRun, time: number): AuditRecord {
   return auditRecord({
     ...self,
     code: `lockkeeper.service.${kind}`,
@@ -52,7 +54,42 @@ export function serviceRecord(
     message: `Lockkeeper ${kind}`,
     api: { operation: kind === "started" ? "lockkeeper:Start" : "lockkeeper:Stop" },
     account: service.account,
-    unmapped: { config_digest: service.configDigest, policy_revision: service.revision },
+    unmapped: {
+      config_digest: service.configDigest,
+      policy_revision: service.revision,
+      ...(service.log && { log_origin: service.log.origin, log_verifier_key: service.log.verifierKey }),
+    },
+  } satisfies Event);
+}
+
+/** The policies that decide from now on, and the site's data beside them. */
+export interface ActivatedPolicy {
+  readonly revision: string;
+  /** SHA-256 of the WebAssembly, hex; decisions name it too. */
+  readonly wasmDigest: string;
+  /** SHA-256 of the site's data as JSON with sorted keys, hex. */
+  readonly dataDigest: string;
+}
+
+/**
+ * Policies were put in force. Durable before the first request is put before them.
+ * @param instance the run of the service that did it
+ */
+export function policyRecord(policy: ActivatedPolicy, instance: string, account: string, time: number): AuditRecord {
+  const { revision, wasmDigest, dataDigest } = policy;
+  return auditRecord({
+    ...self,
+    code: "lockkeeper.policy.activated",
+    correlation: instance,
+    time,
+    activity: "Update",
+    severity: "Informational",
+    status: "Success",
+    message: `Policies ${revision} are in force`,
+    api: { operation: "lockkeeper:ActivatePolicy" },
+    account,
+    resources: [{ type: "policy-bundle", uid: revision, version: wasmDigest }],
+    unmapped: { revision, wasm_digest: wasmDigest, data_digest: dataDigest },
   } satisfies Event);
 }
 

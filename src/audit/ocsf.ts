@@ -19,7 +19,10 @@ export type EventCode =
   | "lockkeeper.api-key.created"
   | "lockkeeper.api-key.revoked"
   | "lockkeeper.service.started"
-  | "lockkeeper.service.stopped";
+  | "lockkeeper.service.stopped"
+  | "lockkeeper.audit-key.changed"
+  | "lockkeeper.policy.activated"
+  | "lockkeeper.audit.read";
 
 /** The parts of an OCSF 1.8 API Activity event (class 6003) that differ from record to record. */
 export interface Event {
@@ -65,7 +68,7 @@ const profiles = Object.freeze(["cloud", "security_control"]);
 export function auditRecord(event: Event): AuditRecord {
   const uid = randomUUIDv7();
   const activityId = activities[event.activity];
-  const body = JSON.stringify({
+  const body = wellFormedJson({
     class_uid: 6003,
     category_uid: 6,
     activity_id: activityId,
@@ -110,5 +113,19 @@ export function auditRecord(event: Event): AuditRecord {
       `This request's audit record would be larger than ${MAX_RECORD_BYTES} bytes, so nothing was done. Shorten its reason, or the principal's list of groups.`,
     );
   }
-  return { uid, correlation: event.correlation, body };
+  return { uid, correlation: event.correlation, code: event.code, time: event.time, body };
+}
+
+/**
+ * JSON whose strings are well-formed Unicode: half a surrogate pair, where somebody's text was cut, becomes U+FFFD. As
+ * an escape it would be JSON too, but not I-JSON (RFC 7493, 2.1), and other readers refuse it or see another text.
+ */
+function wellFormedJson(value: object): string {
+  const json = JSON.stringify(value);
+  // JSON.stringify escapes surrogates only where they are alone, so the second, slow way is hardly ever taken.
+  return json.includes("\\ud") ? JSON.stringify(value, wellFormed) : json;
+}
+
+function wellFormed(_key: string, value: unknown): unknown {
+  return typeof value === "string" ? value.toWellFormed() : value;
 }

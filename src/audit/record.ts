@@ -1,15 +1,13 @@
-import { type Principal, principalKey } from "../authn/principal.ts";
-import type { Change, RequestContext } from "../changes/change.ts";
+import { principalKey } from "../authn/principal.ts";
+import type { Change } from "../changes/change.ts";
 import type { ObservedStatus } from "../changes/credential.ts";
 import { userArn } from "../changes/credential.ts";
 import type { Outcome, ReadBack } from "../changes/outcome.ts";
 import type { Decision } from "../policy/decision.ts";
-import type { PolicyInput, ReadRequest } from "../policy/input.ts";
+import type { PolicyInput } from "../policy/input.ts";
+import { caller, type KeptDecision, kept, self, sentences } from "./caller.ts";
 import type { AuditRecord } from "./journal.ts";
 import { auditRecord, type Event } from "./ocsf.ts";
-
-/** As much of a decision as its record keeps beside the policy's name and digest. */
-export type KeptDecision = Pick<Decision, "id" | "allow" | "reasons" | "revision">;
 
 /** What the records of a change keep beside OCSF's own fields, from which the change can be told again. */
 export interface ChangeFacts {
@@ -100,8 +98,7 @@ export function reconciledRecord(change: Change, readBack: ReadBack, time: numbe
   return auditRecord({
     ...changeEvent(change, undefined),
     // The look was Lockkeeper's own, not the caller's.
-    actor: { app_name: "lockkeeper" },
-    sourceEndpoint: { svc_name: "lockkeeper" },
+    ...self,
     code: "credential.status.reconciled",
     time,
     severity: readBack.result === "as-wanted" ? "Informational" : "High",
@@ -125,26 +122,6 @@ export function whatIfRecord(change: Change, decision: Decision, input: PolicyIn
     statusCode: decision.allow ? "would-allow" : "would-deny",
     statusDetail: sentences(decision),
     message: `What if: ${change.action} to ${change.status} for ${principalKey(change.principal)}`,
-    unmapped: { decision: kept(decision), input } satisfies ChangeFacts,
-  });
-}
-
-/** Policy did not let somebody look at something. */
-export function readDenialRecord(read: ReadRequest, decision: Decision, input: PolicyInput): AuditRecord {
-  return auditRecord({
-    code: "lockkeeper.read.denied",
-    correlation: decision.id,
-    time: read.context.receivedAt,
-    activity: "Read",
-    disposition: "Blocked",
-    severity: "Medium",
-    status: "Failure",
-    statusCode: decision.reasons[0]?.code,
-    statusDetail: sentences(decision),
-    message: `${read.action} denied for ${principalKey(read.principal)}`,
-    ...caller(read.principal, read.context, decision),
-    api: { operation: read.action, request: { uid: read.context.requestId } },
-    ...(read.credential && { account: read.credential.account }),
     unmapped: { decision: kept(decision), input } satisfies ChangeFacts,
   });
 }
@@ -176,36 +153,4 @@ function changeEvent(
       },
     ],
   };
-}
-
-function caller(principal: Principal, context: RequestContext, decision: Decision | undefined) {
-  return {
-    actor: {
-      user: {
-        uid: principal.id,
-        ...(principal.userName !== undefined && { name: principal.userName }),
-        type: principal.kind,
-      },
-      session: { issuer: principal.issuer },
-      idp: { name: principal.issuer, protocol_name: principal.authn },
-      ...(decision && {
-        authorizations: [
-          {
-            decision: decision.allow ? "allow" : "deny",
-            policy: { name: decision.entrypoint, uid: decision.revision, version: decision.wasmDigest },
-          },
-        ],
-      }),
-    },
-    sourceEndpoint: { ip: context.sourceIp },
-    httpRequestId: context.requestId,
-  };
-}
-
-function kept({ id, allow, reasons, revision }: Decision): KeptDecision {
-  return { id, allow, reasons, revision };
-}
-
-function sentences(decision: Decision): string {
-  return decision.reasons.map((reason) => reason.message).join(" ");
 }

@@ -1,5 +1,6 @@
+import type { KeptDecision } from "../audit/caller.ts";
 import type { Receipt, StoredRecord } from "../audit/journal.ts";
-import type { ChangeFacts, KeptDecision } from "../audit/record.ts";
+import type { ChangeFacts } from "../audit/record.ts";
 import type { Change, Channel } from "./change.ts";
 import type { ObservedStatus, UpdateAction } from "./credential.ts";
 import type { Outcome, ReadBack } from "./outcome.ts";

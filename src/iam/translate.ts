@@ -74,7 +74,10 @@ function wireError(error: unknown): WireError | undefined {
   if (typeof code !== "string" || code === "" || typeof httpStatus !== "number") return undefined;
   return {
     code: printable(code).slice(0, 128),
-    message: printable(typeof message === "string" ? message : code).slice(0, LONGEST_MESSAGE),
+    // A cut can go through the middle of a character.
+    message: printable(typeof message === "string" ? message : code)
+      .slice(0, LONGEST_MESSAGE)
+      .toWellFormed(),
     httpStatus,
     ...(typeof requestId === "string" && { requestId }),
   };

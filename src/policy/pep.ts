@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { Journal, Receipt } from "../audit/journal.ts";
-import { denialRecord, readDenialRecord, whatIfRecord } from "../audit/record.ts";
+import { type AuditRead, auditReadRecord, readDenialRecord } from "../audit/read-record.ts";
+import { denialRecord, whatIfRecord } from "../audit/record.ts";
 import { principalKey } from "../authn/principal.ts";
 import type { Change } from "../changes/change.ts";
 import { sameUserName } from "../changes/credential.ts";
@@ -99,6 +100,22 @@ export async function authorizeRead(pep: PepOptions, read: ReadRequest): Promise
   if (decision.allow) return { allowed: true, decision };
   const receipt = await pep.journal.note(readDenialRecord(read, decision, input));
   return { allowed: false, decision, receipt };
+}
+
+/**
+ * Asks policy whether this principal may read the audit log. Allowed or denied, that it asked is durable when this
+ * returns: before anything of the log is shown.
+ * @param what it wants of the log
+ * @throws LockkeeperError `audit-unavailable` when that cannot be recorded
+ */
+export async function authorizeAuditRead(
+  pep: PepOptions,
+  { principal, context }: Pick<ReadRequest, "principal" | "context">,
+  what: AuditRead,
+): Promise<ReadAuthorization> {
+  const authorization = await authorizeRead(pep, { action: "lockkeeper:ReadAudit", principal, context });
+  if (authorization.allowed) await pep.journal.note(auditReadRecord(principal, context, what, authorization.decision));
+  return authorization;
 }
 
 /**
