@@ -43,7 +43,7 @@ answer(allowed, reasons) := {
 
 allow := changes.allow | reads.allow
 
-missing := changes.missing
+missing := changes.missing | reads.missing
 
 deny contains reason if some reason in changes.deny
 

@@ -25,4 +25,9 @@ export interface Decision extends Ruling {
 }
 
 /** Reads are actions of Lockkeeper's own; updates carry AWS's name. */
-export type ReadAction = "lockkeeper:ReadStatusChange" | "lockkeeper:ListCredentials" | "lockkeeper:FindAccessKeyOwner";
+export type ReadAction =
+  | "lockkeeper:FindAccessKeyOwner"
+  | "lockkeeper:ListCredentials"
+  | "lockkeeper:ReadAudit"
+  | "lockkeeper:ReadStatusChange"
+  | "lockkeeper:SearchStatusChanges";

@@ -21,6 +21,7 @@ export interface PolicyInput {
   readonly action: string;
   readonly credential?: PolicyCredential;
   readonly change?: ChangePart;
+  readonly search?: SearchPart;
   readonly context: {
     readonly time: PolicyTime;
     readonly sourceIp: string;
@@ -38,7 +39,16 @@ interface ChangePart {
   readonly requestedBy?: { readonly id: string; readonly issuer: string };
 }
 
-/** All that is known of a credential: a list of a user's credentials names no id, the search for an owner no user. */
+/** What beside the credential a search for status changes is narrowed to. */
+interface SearchPart {
+  /** The only principal whose changes are searched. */
+  readonly requestedBy?: { readonly id: string; readonly issuer: string };
+}
+
+/**
+ * All that is known of a credential: a list of a user's credentials names no id, the search for an owner no user, a
+ * search for changes what it is narrowed to.
+ */
 export interface PolicyCredential {
   readonly type?: CredentialType;
   readonly id?: string;
@@ -64,6 +74,7 @@ export interface ReadRequest {
   readonly principal: Principal;
   readonly credential?: PolicyCredential;
   readonly change?: PolicyInput["change"];
+  readonly search?: PolicyInput["search"];
   readonly context: RequestContext;
 }
 
@@ -111,6 +122,7 @@ export function readInput(read: ReadRequest, time: (epochMs: number) => PolicyTi
     action: read.action,
     ...(read.credential && { credential: credentialInput(read.credential) }),
     ...(read.change && { change: changePart(read.change) }),
+    ...(read.search && { search: searchPart(read.search) }),
     context: contextInput(read.context, time),
   };
 }
@@ -135,6 +147,10 @@ function changePart({ status, reason, ticket, requestedBy }: ChangePart): Change
     ...(ticket && { ticket: { id: ticket.id, verified: ticket.verified } }),
     ...(requestedBy && { requestedBy: { id: requestedBy.id, issuer: requestedBy.issuer } }),
   };
+}
+
+function searchPart({ requestedBy }: SearchPart): SearchPart {
+  return { ...(requestedBy && { requestedBy: { id: requestedBy.id, issuer: requestedBy.issuer } }) };
 }
 
 function contextInput(context: RequestContext, time: (epochMs: number) => PolicyTime): PolicyInput["context"] {

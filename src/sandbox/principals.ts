@@ -10,6 +10,7 @@ const demo: Readonly<Record<string, Pick<Principal, "kind" | "userName">>> = {
   chatops: { kind: "bot" },
   ticketing: { kind: "service" },
   viewer: { kind: "human" },
+  auditor: { kind: "human" },
   bob: { kind: "human", userName: "Bob" },
   sofia: { kind: "human", userName: "sofia" },
 };

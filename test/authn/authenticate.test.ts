@@ -126,7 +126,7 @@ describe("what the configuration does not open", () => {
 });
 
 describe("the sandbox's principals", () => {
-  test("are seven, each with its kind, and IAM users where they have one", () => {
+  test("are eight, each with its kind, and IAM users where they have one", () => {
     const principals = [...sandboxTokens("localhost")].map(([token, { id, kind, userName, issuer, authn }]) => {
       expect(token).toBe(`sandbox-${id}`);
       expect({ issuer, authn }).toEqual({ issuer: "sandbox", authn: "sandbox-token" });
@@ -138,6 +138,7 @@ describe("the sandbox's principals", () => {
       ["chatops", "bot", undefined],
       ["ticketing", "service", undefined],
       ["viewer", "human", undefined],
+      ["auditor", "human", undefined],
       ["bob", "human", "Bob"],
       ["sofia", "human", "sofia"],
     ]);

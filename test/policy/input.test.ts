@@ -146,6 +146,27 @@ describe("the JSON schema of the policy input", () => {
       },
       time,
     ),
+    readInput({ action: "lockkeeper:ReadAudit", principal: principal("a"), context }, time),
+    readInput(
+      {
+        action: "lockkeeper:SearchStatusChanges",
+        principal: principal("a"),
+        credential: { account: ACCOUNT },
+        search: {},
+        context,
+      },
+      time,
+    ),
+    readInput(
+      {
+        action: "lockkeeper:SearchStatusChanges",
+        principal: principal("a"),
+        credential: { type: "access-key", userName: "Bob", account: ACCOUNT },
+        search: { requestedBy },
+        context,
+      },
+      time,
+    ),
   ];
 
   it("accepts what front doors ask policy", () => {
@@ -157,10 +178,10 @@ describe("the JSON schema of the policy input", () => {
       typeof value !== "object" || value === null || Array.isArray(value)
         ? []
         : [path, ...Object.entries(value).flatMap(([key, each]) => objects(each, [...path, key]))];
-    const paths = [...objects(full, []), ...objects({ change: { requestedBy } }, [])];
-    expect(paths.length).toBeGreaterThan(9);
+    const paths = [...objects(full, []), ...objects({ change: { requestedBy }, search: { requestedBy } }, [])];
+    expect(paths.length).toBeGreaterThan(11);
     for (const path of paths) {
-      const extended = structuredClone({ ...full, change: { ...full.change, requestedBy } });
+      const extended = structuredClone({ ...full, change: { ...full.change, requestedBy }, search: { requestedBy } });
       let place: Record<string, unknown> = extended as unknown as Record<string, unknown>;
       for (const key of path) place = place[key] as Record<string, unknown>;
       expect(accepts(extended)).toBe(true);
@@ -199,7 +220,13 @@ describe("the JSON schema of the policy input", () => {
   it("knows every action, credential type and kind of principal", () => {
     const { action, credential, principal } = schema.properties;
     const updates = Object.values(credentialTypes).map(({ updateAction }) => updateAction);
-    const reads = ["lockkeeper:FindAccessKeyOwner", "lockkeeper:ListCredentials", "lockkeeper:ReadStatusChange"];
+    const reads = [
+      "lockkeeper:FindAccessKeyOwner",
+      "lockkeeper:ListCredentials",
+      "lockkeeper:ReadAudit",
+      "lockkeeper:ReadStatusChange",
+      "lockkeeper:SearchStatusChanges",
+    ];
     expect(action.enum.toSorted()).toEqual([...updates, ...reads].sort());
     expect(credential.properties.type.enum).toEqual(credentialTypeNames);
     expect(principal.properties.kind.enum).toEqual(principalKinds);

@@ -6,6 +6,7 @@ import { openJournal } from "../../src/audit/store-journal.ts";
 import { changeInput } from "../../src/policy/input.ts";
 import {
   type AuthorizedChange,
+  authorizeAuditRead,
   authorizeChange,
   authorizeRead,
   explainChange,
@@ -195,6 +196,30 @@ describe("a look", () => {
     const authorization = await authorizeRead(pep(), { ...read, principal: principal("stranger") });
     expect(authorization).toMatchObject({ allowed: false, receipt: { index: 0 } });
     expect(codesOnDisk()).toHaveLength(1);
+  });
+});
+
+describe("a look at the audit log", () => {
+  const what = { operation: "listRecords", query: { from: 0, limit: 20 } };
+
+  it("that is allowed is on disk before anything is shown", async () => {
+    const auditor = { principal: principal("auditor"), context };
+    expect(await authorizeAuditRead(pep(), auditor, what)).toMatchObject({ allowed: true });
+    expect(recordsOnDisk()).toMatchObject([
+      { metadata: { event_code: "lockkeeper.audit.read" }, api: { request: { data: what.query } } },
+    ]);
+  });
+
+  it("that is denied is on disk, too, and once", async () => {
+    const authorization = await authorizeAuditRead(pep(), { principal: oncall, context }, what);
+    expect(authorization).toMatchObject({ allowed: false, receipt: { index: 0 } });
+    expect(codesOnDisk()).toEqual(["lockkeeper.read.denied"]);
+  });
+
+  it("is none while the log cannot take its record", async () => {
+    await journal.close();
+    const reading = authorizeAuditRead(pep(), { principal: principal("auditor"), context }, what);
+    await expect(reading).rejects.toMatchObject({ code: "audit-unavailable" });
   });
 });
 

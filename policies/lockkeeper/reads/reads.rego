@@ -1,8 +1,9 @@
 # METADATA
 # title: Looking
 # description: |
-#   Who may change something may also look up what it needs for that. Viewers may look at everything, people at
-#   their own.
+#   Who may change something may also look up what it needs for that. Viewers may look at everything except the audit
+#   log, auditors at the log and at what became of changes, people at their own. A search is allowed as a whole or not
+#   at all: whoever may not see every change names their own, so that nothing they must not see can be found in it.
 package lockkeeper.reads
 
 import data.lockkeeper.request
@@ -11,7 +12,9 @@ import rego.v1
 roles_that_may := {
 	"lockkeeper:ListCredentials": {"admin", "chatops", "oncall", "ticketing", "viewer"},
 	"lockkeeper:FindAccessKeyOwner": {"admin", "chatops", "oncall", "ticketing", "viewer"},
-	"lockkeeper:ReadStatusChange": {"admin", "oncall", "viewer"},
+	"lockkeeper:ReadAudit": {"admin", "auditor"},
+	"lockkeeper:ReadStatusChange": {"admin", "auditor", "oncall", "viewer"},
+	"lockkeeper:SearchStatusChanges": {"admin", "auditor", "oncall", "viewer"},
 }
 
 allow contains {
@@ -26,7 +29,7 @@ allow contains {
 	"code": "owner-may-look",
 	"message": "People may look at their own credentials.",
 } if {
-	input.action in {"lockkeeper:ListCredentials", "lockkeeper:ReadStatusChange"}
+	input.action in {"lockkeeper:ListCredentials", "lockkeeper:ReadStatusChange", "lockkeeper:SearchStatusChanges"}
 	request.own
 }
 
@@ -34,7 +37,20 @@ allow contains {
 	"code": "requester-may-look",
 	"message": "Who asked for a change may see what became of it.",
 } if {
-	input.action == "lockkeeper:ReadStatusChange"
-	input.change.requestedBy.issuer == input.principal.issuer
-	input.change.requestedBy.id == input.principal.id
+	requested_by.issuer == input.principal.issuer
+	requested_by.id == input.principal.id
+}
+
+# The change's requester, or the only one whose changes are searched.
+requested_by := input.change.requestedBy if input.action == "lockkeeper:ReadStatusChange"
+
+requested_by := input.search.requestedBy if input.action == "lockkeeper:SearchStatusChanges"
+
+# What would have made the difference
+
+missing contains {
+	"code": "search-own-only",
+	"message": "You may search your own changes only: name yourself as principal and principalIssuer, or your own IAM user as user.",
+} if {
+	input.action == "lockkeeper:SearchStatusChanges"
 }
