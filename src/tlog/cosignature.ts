@@ -20,7 +20,7 @@ const TIME_BYTES = 8;
  * this checkpoint. When it says so is signed, and left to the caller: `cosignedAt`.
  * @throws NoteError when it is not such a key
  */
-export function parseWitness(vkey: string): NoteVerifier {
+export function parseCosigner(vkey: string): NoteVerifier {
   const { name, keyId, material } = parseVerifierKey(vkey, ED25519_COSIGNATURE);
   const key = publicKey(material);
   return {
@@ -52,12 +52,12 @@ export function cosignedAt(note: string, witness: NoteVerifier): number | undefi
 }
 
 /**
- * Signs checkpoints as a witness does.
+ * The signer that a witness has for checkpoints.
  * @param skey a secret note key that signs nothing else
  * @param now epoch milliseconds
  * @throws NoteError when it is not a secret note key
  */
-export function witnessSigner(skey: string, now: () => number): NoteSigner {
+export function parseCosigningKey(skey: string, now: () => number): NoteSigner {
   const { name, seed } = parseSecretKey(skey);
   const key = privateKey(seed);
   const material = publicBytes(key);
