@@ -23,6 +23,7 @@ export type ErrorCode =
   | "policy-unavailable"
   | "audit-unavailable"
   | "audit-unreadable"
+  | "audit-rolled-back"
   | "change-not-sent"
   | "outcome-unknown"
   | "outcome-unrecorded"

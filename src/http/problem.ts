@@ -98,6 +98,7 @@ const meanings: Readonly<Record<ErrorCode, Meaning>> = {
     detail:
       "IAM may have been asked, and what came of it could not be written to the audit log. Location says what is found out about it.",
   },
+  "audit-rolled-back": internal("Audit log rolled back"),
   configuration: internal("Configuration error"),
   internal: internal("Internal error"),
 };

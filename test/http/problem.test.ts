@@ -25,6 +25,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   "policy-unavailable": 503,
   "audit-unavailable": 503,
   "audit-unreadable": 503,
+  "audit-rolled-back": 500,
   "change-not-sent": 503,
   "outcome-unknown": 504,
   "outcome-unrecorded": 504,
