@@ -15,9 +15,6 @@ export type TileSource = (tile: TileRef) => readonly Uint8Array[];
 /** Hashes in a full tile. */
 export const TILE_WIDTH = 256;
 
-/** Levels that trees of up to 2^53 leaves can have: 256^6 is the last that fits. */
-const MAX_LEVEL = 6;
-
 /** Where c2sp.org/tlog-tiles puts a tile below the log's prefix: `tile/0/x001/x234/067`, `tile/1/000.p/17`. */
 export function tilePath({ level, index, width }: TileRef): string {
   return `tile/${level}/${numbered(index, width)}`;
@@ -28,15 +25,16 @@ export function entriesPath({ index, width }: Omit<TileRef, "level">): string {
   return `tile/entries/${numbered(index, width)}`;
 }
 
-/** What `tilePath` wrote; undefined for anything else: paths are hostile input. */
+/**
+ * What `tilePath` wrote; undefined for anything else: paths are hostile input. Levels end at 6: a tree of 2^53 leaves has
+ * no higher one.
+ */
 export function parseTilePath(path: string): TileRef | undefined {
-  const [, levelText, number = "", widthText] =
+  const [, level, number, width = TILE_WIDTH] =
     /^tile\/([0-6])\/((?:x[0-9]{3}\/){0,5}[0-9]{3})(?:\.p\/([1-9][0-9]{0,2}))?$/.exec(path) ?? [];
-  const level = Number(levelText);
-  const index = Number(number.replace(/[x/]/g, ""));
-  const width = widthText === undefined ? TILE_WIDTH : Number(widthText);
-  if (levelText === undefined || level > MAX_LEVEL || !Number.isSafeInteger(index)) return undefined;
-  const tile = { level, index, width };
+  if (level === undefined || number === undefined) return undefined;
+  const tile = { level: Number(level), index: Number(number.replace(/[x/]/g, "")), width: Number(width) };
+  if (!Number.isSafeInteger(tile.index) || tile.width > TILE_WIDTH) return undefined;
   // Only one path leads to a tile: no needless x000, no `.p/256`.
   return tilePath(tile) === path ? tile : undefined;
 }

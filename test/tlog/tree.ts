@@ -61,3 +61,8 @@ export function tilesOf(leaves: readonly Buffer[]): TileSource & { readonly aske
   };
   return Object.assign(source, { asked });
 }
+
+/** For messages that can be read, and comparisons that are quick. */
+export function hex(hashes: readonly Uint8Array[]): string[] {
+  return hashes.map((hash) => Buffer.from(hash).toString("hex"));
+}
