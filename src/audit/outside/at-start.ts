@@ -1,0 +1,53 @@
+import { LockkeeperError } from "../../errors.ts";
+import { compareWithLog } from "./compare.ts";
+import type { ComparableLog, OutsideMemory } from "./memory.ts";
+
+export interface StartOptions {
+  readonly memories: readonly OutsideMemory[];
+  readonly log: ComparableLog;
+  /** Told of each memory that could not be asked, or could not be told. */
+  readonly onUnreachable: (memory: string, error: Error) => void;
+  /** Told of each memory that keeps nothing yet though the log has records. */
+  readonly onNothingRemembered: (memory: string) => void;
+}
+
+/**
+ * Compares the log with what was last sent outside, before anything is written to it; then tells every memory the newest
+ * head. All are compared before any is told: a memory that was told of a forked log would stand against the true one.
+ * @throws LockkeeperError `audit-rolled-back` or `configuration` when a memory contradicts the log. A memory that cannot
+ *   be reached is no reason to stay down
+ */
+export async function compareWithOutside({
+  memories,
+  log,
+  onUnreachable,
+  onNothingRemembered,
+}: StartOptions): Promise<void> {
+  const each = async (ask: (memory: OutsideMemory) => Promise<void>) => {
+    const results = await Promise.allSettled(memories.map(ask));
+    const contradicted = results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
+    if (contradicted.length > 0) throw contradicted[0];
+  };
+  const reachable = (ask: (memory: OutsideMemory) => Promise<void>) => async (memory: OutsideMemory) => {
+    try {
+      await ask(memory);
+    } catch (error) {
+      if (error instanceof LockkeeperError && contradictions.has(error.code)) throw error;
+      onUnreachable(memory.name, error instanceof Error ? error : new Error(String(error)));
+    }
+  };
+  await each(
+    reachable(async (memory) => {
+      const note = await memory.last();
+      if (note !== undefined) await compareWithLog(memory.name, note, log);
+      else if (!memory.cosigns && (await log.head()) !== undefined) onNothingRemembered(memory.name);
+    }),
+  );
+  await each(
+    reachable(async (memory) => {
+      await memory.remember(log);
+    }),
+  );
+}
+
+const contradictions: ReadonlySet<string> = new Set(["audit-rolled-back", "configuration"]);
