@@ -1,5 +1,6 @@
 import type { CredentialType, Status } from "../changes/credential.ts";
 import type { OutcomeName } from "../changes/outcome.ts";
+import type { TileRef } from "../tlog/tile.ts";
 
 /** One immutable event, ready to be stored: `body` is hashed and kept byte by byte and never serialised again. */
 export interface AuditRecord {
@@ -10,6 +11,9 @@ export interface AuditRecord {
   readonly uid: string;
   /** Joins decision, intent, outcome and reconciliation (`metadata.correlation_uid`): the change's id. */
   readonly correlation: string;
+  /** `metadata.event_code`, and epoch milliseconds: what the body says, to search by. */
+  readonly code: string;
+  readonly time: number;
   /** An OCSF 1.8 API Activity event as JSON, at most 65,535 bytes of UTF-8. */
   readonly body: string;
 }
@@ -21,8 +25,14 @@ export interface Receipt {
   readonly leafHash: string;
 }
 
+/** A receipt that proves itself to whoever has the log's public key. */
+export interface ProvenReceipt extends Receipt {
+  /** A c2sp.org/tlog-proof of the record in a signed head; its `extra` is the record's bytes. */
+  readonly proof: string;
+}
+
 /** What `finish` has done. */
-export interface Finished extends Receipt {
+export interface Finished extends ProvenReceipt {
   /** False when the change already had that step: the receipt is the earlier record's then, and nothing was added. */
   readonly appended: boolean;
 }
@@ -30,6 +40,68 @@ export interface Finished extends Receipt {
 /** A record as it was read back from the log. */
 export interface StoredRecord extends Receipt {
   readonly body: string;
+}
+
+/** A record of the log whose body may have been pruned; its hash never is. */
+export interface LoggedRecord extends Receipt {
+  readonly body: string | null;
+}
+
+/** The newest head of the log, signed. */
+export interface SignedHead {
+  readonly origin: string;
+  /** Records in the log. */
+  readonly size: number;
+  /** RFC 6962 root, 64 hex digits. */
+  readonly root: string;
+  /** The C2SP checkpoint, a signed note. */
+  readonly checkpoint: string;
+}
+
+/** Which records to look for; all of it must hold. */
+export interface RecordFilter {
+  /** First index to look at. */
+  readonly from: number;
+  readonly limit: number;
+  /** `metadata.event_code`. */
+  readonly code?: string;
+  /** `metadata.correlation_uid`: a change's id. */
+  readonly correlation?: string;
+  /** Epoch milliseconds of the record's time: not before, and before. */
+  readonly since?: number;
+  readonly until?: number;
+}
+
+/** `next` is where to go on; absent at the end of the log. A page may be empty and still have a next one. */
+export interface RecordPage {
+  readonly records: readonly LoggedRecord[];
+  readonly next?: number;
+}
+
+/** Which changes to look for; all of it must hold. Newest first. */
+export interface ChangeFilter {
+  /** Index of a change's first record: only older ones. */
+  readonly before?: number;
+  readonly limit: number;
+  /** Without case, as IAM compares them. */
+  readonly userName?: string;
+  readonly type?: CredentialType;
+  readonly credentialId?: string;
+  /** `principalKey()`. */
+  readonly principal?: string;
+  /** `pending`: no outcome yet, and its deadline is not over at `now`; after it that is `unknown`. */
+  readonly outcome?: OutcomeName | "denied" | "pending";
+  readonly since?: number;
+  readonly until?: number;
+  /** Epoch milliseconds. */
+  readonly now: number;
+}
+
+export interface ChangePage {
+  /** Each with its records in order. */
+  readonly changes: readonly (readonly StoredRecord[])[];
+  /** The `before` of the next page; absent when there is none. */
+  readonly next?: number;
 }
 
 /** What the store keeps of a change beside its records, to lock, to search and to reconcile by. */
@@ -129,7 +201,7 @@ export interface Journal {
    * beside it. When a change ends `failed` that had superseded another, that other one is overdue again.
    */
   finish(id: string, conclusion: Conclusion): Promise<Finished>;
-  deny(denial: Denial): Promise<Receipt>;
+  deny(denial: Denial): Promise<ProvenReceipt>;
   /** Anything else that is worth a record: reads, what-ifs, start and stop. */
   note(record: AuditRecord): Promise<Receipt>;
   /** Stores a key and its record; `too-many` when the principal already has two live ones at `now`. */
@@ -148,6 +220,23 @@ export interface Journal {
   /** Changes that hold their credential though their deadline passed before `before`, oldest first, at most 100. */
   overdue(before: number): Promise<readonly OverdueChange[]>;
   apiKeys(): Promise<readonly StoredApiKey[]>;
+  /** One record and its proof in the newest tree (without `extra` when its body was pruned); undefined when there is none. */
+  proven(index: number): Promise<(LoggedRecord & ProvenReceipt) | undefined>;
+  records(filter: RecordFilter): Promise<RecordPage>;
+  changes(filter: ChangeFilter): Promise<ChangePage>;
+  /** Undefined while the log is empty. */
+  head(): Promise<SignedHead | undefined>;
+  /** RFC 6962 consistency proof, base64 hashes; undefined when the log is smaller than `to`. 0 <= from <= to. */
+  consistency(from: number, to: number): Promise<readonly string[] | undefined>;
+  /** The hashes of one tile one after another (c2sp.org/tlog-tiles); undefined when the log has not that many. */
+  tile(tile: TileRef): Promise<Uint8Array | undefined>;
+  /** Changes whose deadline passed before `now` and whose end is not known. */
+  unsettled(now: number): Promise<number>;
+  /**
+   * Takes or keeps a lease for `ttlMs`: one holder at a time across all instances; the last one's ends by itself.
+   * @returns whether `holder` has it now
+   */
+  lease(name: string, holder: string, now: number, ttlMs: number): Promise<boolean>;
   /** Whether the log takes records now, as far as is known without asking the disk. */
   healthy(): boolean;
   /**
