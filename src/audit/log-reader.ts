@@ -25,9 +25,9 @@ export interface LogReader {
 export interface LogEntry {
   readonly index: number;
   /** The stored bytes; null when they have been pruned. */
-  readonly body: Uint8Array | null;
+  readonly body: Buffer | null;
   /** As stored: what RFC 6962, 2.1 makes of the body is compared with it. 32 bytes. */
-  readonly leafHash: Uint8Array;
+  readonly leafHash: Buffer;
   /** What a database keeps beside the body to search by. */
   readonly columns?: RecordColumns;
 }
@@ -53,5 +53,5 @@ export interface StoredCheckpoint {
 export interface StoredNode {
   readonly index: number;
   /** 32 bytes. */
-  readonly hash: Uint8Array;
+  readonly hash: Buffer;
 }
