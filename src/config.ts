@@ -11,6 +11,7 @@ import {
   type Rule,
   readableFiles,
   reconcileInOrder,
+  signedLog,
   siteData,
   somebodyCanAuthenticate,
   timeToFinish,
@@ -19,7 +20,12 @@ import { configSchema, type Settings } from "./config/schema.ts";
 import type { Fault } from "./errors.ts";
 
 /** Everything that an operator decides. Checked, complete and frozen; holds no secrets. */
-export type Config = DeepReadonly<Omit<Settings, "iam"> & { iam: Settings["iam"] & AwsEndpoints }>;
+export type Config = DeepReadonly<
+  Omit<Settings, "iam" | "audit"> & {
+    iam: Settings["iam"] & AwsEndpoints;
+    audit: Settings["audit"] & { origin: string };
+  }
+>;
 
 /** What an operator says of one OIDC issuer. */
 export type IssuerConfig = Config["authn"]["issuers"][number];
@@ -49,6 +55,7 @@ export function loadConfig({ file, env = process.env, readable = canRead }: Conf
   return checkedConfig(document.layer, overrides, faults, [
     guardedListener,
     siteData,
+    signedLog,
     readableFiles(readable),
     ...commonRules,
   ]);
@@ -56,7 +63,7 @@ export function loadConfig({ file, env = process.env, readable = canRead }: Conf
 
 /** Variables of a real account or a real network. */
 const notForSandbox =
-  /^LOCKKEEPER_(CONFIG$|TLS_|TRUSTED_PROXIES|IAM_(ACCOUNT|REGION|ENDPOINT|STS_ENDPOINT|OWN_USER_NAME))/;
+  /^LOCKKEEPER_(CONFIG$|TLS_|TRUSTED_PROXIES|AUDIT_(ORIGIN|SIGNING_KEY|FORMER_KEYS)|IAM_(ACCOUNT|REGION|ENDPOINT|STS_ENDPOINT|OWN_USER_NAME))/;
 
 /**
  * The configuration of `lockkeeper serve --sandbox`: no file, an IAM of its own, this machine only.
@@ -68,6 +75,7 @@ export function sandboxConfig(iamEndpoint: string, env: Environment = process.en
   const useless = Object.keys(env).filter((name) => env[name] !== undefined && notForSandbox.test(name));
   const layer = {
     iam: { account: "123456789012", endpoint: iamEndpoint, stsEndpoint: iamEndpoint, ownUserName: "lockkeeper" },
+    audit: { origin: "lockkeeper/sandbox" },
   };
   return checkedConfig(
     layer,
@@ -100,7 +108,12 @@ function checkedConfig(
   if (!result.success || endpoints === undefined || "message" in endpoints || faults.length + earlier.length > 0) {
     throw configurationError([...earlier, ...faults]);
   }
-  return deepFreeze({ ...result.data, iam: { ...result.data.iam, ...endpoints } });
+  const { iam, audit } = result.data;
+  return deepFreeze({
+    ...result.data,
+    iam: { ...iam, ...endpoints },
+    audit: { ...audit, origin: audit.origin ?? `lockkeeper/${iam.account}` },
+  });
 }
 
 /** Each section by itself, so that rules between well-formed ones are checked although another has faults. */

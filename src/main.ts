@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { openSqliteStore } from "./audit/sqlite/store.ts";
 import { openJournal } from "./audit/store-journal.ts";
-import { auditShow } from "./cli/audit-show.ts";
+import { addAuditCommands } from "./cli/audit.ts";
 import { configCheck } from "./cli/config-check.ts";
 import { health } from "./cli/health.ts";
 import { createKey, type KeyCommandOptions, listKeys, revokeKey } from "./cli/keys.ts";
@@ -76,14 +76,7 @@ keys
   .option(...configOption)
   .action((id, options) => withJournal(options, (command) => revokeKey(command, id)));
 
-program
-  .command("audit")
-  .description("the audit log")
-  .command("show [index]")
-  .description("one record, or the newest, as JSON; beside a running gateway too")
-  .option("--last <n>", "how many of the newest", count, 1)
-  .option("--data-dir <folder>", "where the log is", "data")
-  .action((index, options) => auditShow(output, index, options));
+addAuditCommands(program, output);
 
 program
   .command("config")

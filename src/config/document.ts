@@ -14,6 +14,11 @@ const pathSettings: readonly SettingPath[] = [
   ["dataDir"],
   ["policy", "bundle"],
   ["policy", "dataFile"],
+  ["audit", "signingKeyFile"],
+  ["audit", "outside", "file"],
+  ["audit", "outside", "tokenFile"],
+  ["postgres", "passwordFile"],
+  ["postgres", "caFile"],
 ];
 
 /** Reads the YAML file. Faults name the line, never its content: somebody may have put a secret there. */

@@ -63,6 +63,17 @@ export const siteData: Rule = ({ policy }) =>
         },
       ];
 
+/** A log that nobody signs is worth nothing to those outside. */
+export const signedLog: Rule = ({ audit }) =>
+  audit === undefined || audit.signingKeyFile !== undefined
+    ? []
+    : [
+        {
+          at: "audit.signingKeyFile",
+          message: "Name the key that signs the log's heads; make one with lockkeeper audit keygen.",
+        },
+      ];
+
 /** A gateway to which nobody can prove who they are is a mistake, not a choice. */
 export const somebodyCanAuthenticate: Rule = ({ authn }) =>
   authn === undefined || authn.apiKeys.enabled || authn.issuers.length > 0
@@ -80,12 +91,16 @@ export const distinctIssuers: Rule = ({ authn }) => {
 
 /** Files that the configuration names must be there, so that a slip shows in `config check` and not at the next start. */
 export function readableFiles(readable: (file: string) => boolean): Rule {
-  return ({ tls, policy }) =>
+  return ({ tls, policy, audit, postgres }) =>
     Object.entries({
       "tls.certFile": tls?.certFile,
       "tls.keyFile": tls?.keyFile,
       "policy.bundle": policy?.bundle,
       "policy.dataFile": policy?.dataFile,
+      "audit.signingKeyFile": audit?.signingKeyFile,
+      "audit.outside.tokenFile": audit?.outside.tokenFile,
+      "postgres.passwordFile": postgres?.passwordFile,
+      "postgres.caFile": postgres?.caFile,
     }).flatMap(([at, file]) =>
       file === undefined || readable(file)
         ? []

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isIamUserName } from "../authn/iam-user-name.ts";
+import { auditSchema, postgresSchema } from "./audit-schema.ts";
 import { issuerSchema } from "./issuer-schema.ts";
 import { milliseconds, perMinute, proxyRange, text, timeZone, url } from "./values.ts";
 
@@ -93,21 +94,8 @@ export const configSchema = z.strictObject({
       timeZone: timeZone.default("UTC").describe("IANA time zone in which policy sees the hour and the weekday."),
     })
     .prefault({}),
-  audit: z
-    .strictObject({
-      deadlineMs: milliseconds(
-        50,
-        2_000,
-        "Time within which a record must be on disk; after it nothing is sent to IAM",
-      ),
-      maxQueue: z
-        .int()
-        .min(16)
-        .max(1_000_000)
-        .default(2_048)
-        .describe("Records that may wait for the disk; when it is full, changes answer 503."),
-    })
-    .prefault({}),
+  audit: auditSchema,
+  postgres: postgresSchema,
   reconcile: z
     .strictObject({
       intervalMs: milliseconds(100, 10_000, "Pause between two searches for changes whose end is not known"),

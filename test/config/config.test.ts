@@ -28,15 +28,20 @@ function yamlFile(text: string): string {
 }
 
 const policy = { dataFile: "/site.json" };
+const audit = { signingKeyFile: "/signing-key" };
+const inEnvironment = {
+  LOCKKEEPER_POLICY_DATA_FILE: "/site.json",
+  LOCKKEEPER_AUDIT_SIGNING_KEY_FILE: "/signing-key",
+};
 
-/** JSON is YAML. With what is required of policy, unless the settings have something of their own there. */
+/** JSON is YAML. With what is required of policy and audit, unless the settings have something of their own there. */
 function load(settings: object, env: Record<string, string> = {}) {
-  return loadConfig({ file: yamlFile(JSON.stringify({ policy, ...settings })), env, readable: () => true });
+  return loadConfig({ file: yamlFile(JSON.stringify({ policy, audit, ...settings })), env, readable: () => true });
 }
 
 /** From the environment alone. */
 function loadEnv(env: Record<string, string>) {
-  return loadConfig({ env: { LOCKKEEPER_POLICY_DATA_FILE: "/site.json", ...env }, readable: () => true });
+  return loadConfig({ env: { ...inEnvironment, ...env }, readable: () => true });
 }
 
 function errorOf(act: () => unknown): LockkeeperError {
@@ -60,7 +65,7 @@ function placesOf(act: () => unknown): readonly string[] {
 }
 
 describe("a sound configuration", () => {
-  test("needs the account and the site's data, and fills in the rest", () => {
+  test("needs the account, the site's data and a signing key, and fills in the rest", () => {
     expect(load({ iam: { account } })).toEqual({
       listen: { host: "127.0.0.1", port: 8080 },
       trustedProxies: [],
@@ -75,7 +80,14 @@ describe("a sound configuration", () => {
         readDeadlineMs: 5000,
       },
       policy: { dataFile: "/site.json", timeZone: "UTC" },
-      audit: { deadlineMs: 2000, maxQueue: 2048 },
+      audit: {
+        deadlineMs: 2000,
+        maxQueue: 2048,
+        origin: `lockkeeper/${account}`,
+        signingKeyFile: "/signing-key",
+        formerKeys: [],
+        outside: { intervalMs: 1000, alertAfterMs: 300000 },
+      },
       reconcile: { intervalMs: 10000, graceMs: 30000, giveUpMs: 900000 },
       authn: { apiKeys: { enabled: true }, issuers: [] },
       limits: {
@@ -127,15 +139,20 @@ describe("a sound configuration", () => {
     const first = yamlFile(`iam: { account: "${account}" }\nlog: { level: warn }`);
     const second = yamlFile(`iam: { account: "${account}" }\nlog: { level: error }`);
     expect(loadEnv({ LOCKKEEPER_CONFIG: first }).log.level).toBe("warn");
-    const env = { LOCKKEEPER_CONFIG: first, LOCKKEEPER_POLICY_DATA_FILE: "/site.json" };
+    const env = { LOCKKEEPER_CONFIG: first, ...inEnvironment };
     expect(loadConfig({ file: second, env, readable: () => true }).log.level).toBe("error");
   });
 
   test("means relative paths in the file from the file's own folder", () => {
-    const file = yamlFile(`iam: { account: "${account}" }\ndataDir: log\npolicy: { dataFile: ../site.json }`);
+    const file = yamlFile(
+      `iam: { account: "${account}" }\ndataDir: log\npolicy: { dataFile: ../site.json }\naudit: { signingKeyFile: key, outside: { file: out } }\npostgres: { url: "postgres://a@b/c", passwordFile: pw }`,
+    );
     const config = loadConfig({ file, env: {}, readable: () => true });
     expect(config.dataDir).toBe(join(file, "..", "log"));
     expect(config.policy.dataFile).toBe(join(file, "..", "..", "site.json"));
+    expect(config.audit.signingKeyFile).toBe(join(file, "..", "key"));
+    expect(config.audit.outside.file).toBe(join(file, "..", "out"));
+    expect(config.postgres?.passwordFile).toBe(join(file, "..", "pw"));
   });
 
   test("is not upset by the variables that Kubernetes makes of a Service called lockkeeper", () => {
@@ -257,9 +274,24 @@ describe("a faulty configuration", () => {
       "reconcile.giveUpMs",
     ],
     ["no data of the site", { iam: { account }, policy: {} }, "policy.dataFile"],
+    ["no signing key", { iam: { account }, audit: {} }, "audit.signingKeyFile"],
+    ["a log's name with a blank", { iam: { account }, audit: { ...audit, origin: "my log" } }, "audit.origin"],
+    ["a former key that is none", { iam: { account }, audit: { ...audit, formerKeys: ["x"] } }, "audit.formerKeys[0]"],
+    [
+      "an outside memory over plain HTTP",
+      { iam: { account }, audit: { ...audit, outside: { url: "http://memory.example/" } } },
+      "audit.outside.url",
+    ],
+    ["a password in the database's URL", { iam: { account }, postgres: { url: "postgres://a:b@c/d" } }, "postgres.url"],
+    ["a database that is not PostgreSQL", { iam: { account }, postgres: { url: "mysql://a@c/d" } }, "postgres.url"],
+    [
+      "a schema that needs quotes",
+      { iam: { account }, postgres: { url: "postgres://a@c/d", schema: 'x"y' } },
+      "postgres.schema",
+    ],
     [
       "cutting changes off before they have ended",
-      { iam: { account, deadlineMs: 9000 }, audit: { deadlineMs: 2000 }, shutdown: { graceMs: 10_999 } },
+      { iam: { account, deadlineMs: 9000 }, audit: { ...audit, deadlineMs: 2000 }, shutdown: { graceMs: 10_999 } },
       "shutdown.graceMs",
     ],
     ["a change that blocks its credential for long", { iam: { account, deadlineMs: 60_001 } }, "iam.deadlineMs"],
@@ -269,7 +301,9 @@ describe("a faulty configuration", () => {
   });
 
   test("__proto__ is one of the unknown keys", () => {
-    const file = yamlFile(`iam: { account: "${account}", __proto__: { region: cn-north-1 } }\npolicy: { dataFile: d }`);
+    const file = yamlFile(
+      `iam: { account: "${account}", __proto__: { region: cn-north-1 } }\npolicy: { dataFile: d }\naudit: { signingKeyFile: k }`,
+    );
     expect(placesOf(() => loadConfig({ file, env: {}, readable: () => true }))).toEqual(["iam.__proto__"]);
   });
 
@@ -296,7 +330,14 @@ describe("a faulty configuration", () => {
     ["tls", { tls: { certFile: "cert.pem", keyFile: "key.pem" } }, ["tls.certFile", "tls.keyFile"]],
     ["policy", { policy: { bundle: "b.tar.gz", dataFile: "d.json" } }, ["policy.bundle", "policy.dataFile"]],
   ])("files of %s that are not there are refused", (_section, settings, places) => {
-    const file = yamlFile(JSON.stringify({ iam: { account }, policy: { dataFile: "/dev/null" }, ...settings }));
+    const file = yamlFile(
+      JSON.stringify({
+        iam: { account },
+        policy: { dataFile: "/dev/null" },
+        audit: { signingKeyFile: "/dev/null" },
+        ...settings,
+      }),
+    );
     expect(placesOf(() => loadConfig({ file, env: {} }))).toEqual(places);
   });
 

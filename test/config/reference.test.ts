@@ -70,7 +70,7 @@ describe("docs/lockkeeper.example.yaml", () => {
   test("fails config check where its files are missing, with each of them named", () => {
     const printed: string[] = [];
     const code = configCheck({ file, env: {}, readable: () => false }, (line) => printed.push(line));
-    expect(printed.join("\n")).toContain("The configuration has 3 faults:\n  tls.certFile: ");
+    expect(printed.join("\n")).toContain("The configuration has 4 faults:\n  tls.certFile: ");
     expect(code).toBe(1);
   });
 });
