@@ -1,4 +1,4 @@
-import { LockkeeperError } from "../../errors.ts";
+import { type ErrorCode, LockkeeperError } from "../../errors.ts";
 import { compareWithLog } from "./compare.ts";
 import type { ComparableLog, OutsideMemory } from "./memory.ts";
 
@@ -23,31 +23,30 @@ export async function compareWithOutside({
   onUnreachable,
   onNothingRemembered,
 }: StartOptions): Promise<void> {
+  const reached = new Set(memories);
   const each = async (ask: (memory: OutsideMemory) => Promise<void>) => {
-    const results = await Promise.allSettled(memories.map(ask));
-    const contradicted = results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
-    if (contradicted.length > 0) throw contradicted[0];
+    const asked = [...reached].map(async (memory) => {
+      try {
+        await ask(memory);
+      } catch (error) {
+        if (error instanceof LockkeeperError && contradictions.has(error.code)) throw error;
+        reached.delete(memory);
+        onUnreachable(memory.name, error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+    // All of them come to an end first: nothing is to go on behind a start that was refused.
+    const [refusal] = (await Promise.allSettled(asked)).filter((result) => result.status === "rejected");
+    if (refusal !== undefined) throw refusal.reason;
   };
-  const reachable = (ask: (memory: OutsideMemory) => Promise<void>) => async (memory: OutsideMemory) => {
-    try {
-      await ask(memory);
-    } catch (error) {
-      if (error instanceof LockkeeperError && contradictions.has(error.code)) throw error;
-      onUnreachable(memory.name, error instanceof Error ? error : new Error(String(error)));
-    }
-  };
-  await each(
-    reachable(async (memory) => {
-      const note = await memory.last();
-      if (note !== undefined) await compareWithLog(memory.name, note, log);
-      else if (!memory.cosigns && (await log.head()) !== undefined) onNothingRemembered(memory.name);
-    }),
-  );
-  await each(
-    reachable(async (memory) => {
-      await memory.remember(log);
-    }),
-  );
+  await each(async (memory) => {
+    const note = await memory.last();
+    if (note !== undefined) await compareWithLog(memory.name, note, log);
+    else if (!memory.cosigns && (await log.head()) !== undefined) onNothingRemembered(memory.name);
+  });
+  await each(async (memory) => {
+    await memory.remember(log);
+  });
 }
 
-const contradictions: ReadonlySet<string> = new Set(["audit-rolled-back", "configuration"]);
+/** Errors that are no mere failure to reach a memory. */
+const contradictions: ReadonlySet<ErrorCode> = new Set(["audit-rolled-back", "configuration"]);

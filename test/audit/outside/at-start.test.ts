@@ -1,0 +1,91 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { compareWithOutside } from "../../../src/audit/outside/at-start.ts";
+import { outsideMemories } from "../../../src/audit/outside/open.ts";
+import { dataFolder } from "../../fixture/data-folder.ts";
+import { GrowingLog, logKeys, logOrigin } from "./growing-log.ts";
+import { HttpPlace } from "./http-place.ts";
+import { StrictWitness } from "./strict-witness.ts";
+
+const folder = dataFolder();
+const file = join(folder.path, "checkpoint");
+let endpoint: HttpPlace;
+let strict: StrictWitness;
+let unreachable: string[] = [];
+let nothing: string[] = [];
+
+beforeEach(async () => {
+  endpoint = await HttpPlace.start();
+  strict = await StrictWitness.start();
+  strict.trust(logOrigin, logKeys.trustedKeys);
+  rmSync(file, { force: true });
+  unreachable = [];
+  nothing = [];
+});
+afterEach(() => Promise.all([endpoint.close(), strict.close()]));
+
+function start(log: GrowingLog, timeoutMs = 2_000): Promise<void> {
+  const settings = { file, url: endpoint.url, witness: { url: strict.url, publicKey: strict.vkey } };
+  return compareWithOutside({
+    memories: outsideMemories(settings, timeoutMs),
+    log,
+    onUnreachable: (memory) => unreachable.push(memory.split(" ")[0] ?? ""),
+    onNothingRemembered: (memory) => nothing.push(memory.split(" ")[0] ?? ""),
+  });
+}
+
+describe("a gateway's start", () => {
+  it("tells every memory the newest head, once all of them agree", async () => {
+    const log = new GrowingLog().append("a", "b", "c");
+    writeFileSync(file, log.headAt(2).checkpoint);
+    await start(log);
+    expect(readFileSync(file, "utf8")).toBe(log.headAt(3).checkpoint);
+    expect(endpoint.text).toBe(log.headAt(3).checkpoint);
+    expect(strict.seen(logOrigin)).toBe(3);
+    expect([unreachable, nothing]).toEqual([[], ["endpoint"]]);
+    await start(log);
+    expect([unreachable, nothing]).toEqual([[], ["endpoint"]]);
+  });
+
+  it("is refused by any one memory, and no other is told of that log", async () => {
+    const log = new GrowingLog().append("a", "b", "c");
+    const forked = new GrowingLog().append("a", "b", "X", "d");
+    writeFileSync(file, log.headAt(2).checkpoint);
+    endpoint.put(log.headAt(3).checkpoint);
+    await expect(start(forked)).rejects.toMatchObject({
+      code: "audit-rolled-back",
+      message: expect.stringContaining("endpoint http://127.0.0.1"),
+    });
+    expect(readFileSync(file, "utf8")).toBe(log.headAt(2).checkpoint);
+    expect(strict.seen(logOrigin)).toBe(0);
+  });
+
+  it("is refused by a witness", async () => {
+    writeFileSync(file, new GrowingLog().append("a").headAt(1).checkpoint);
+    await start(new GrowingLog().append("a", "b", "c"));
+    writeFileSync(file, new GrowingLog().append("a").headAt(1).checkpoint);
+    endpoint.text = undefined;
+    await expect(start(new GrowingLog().append("a", "b"))).rejects.toThrow(/witness witness\.example\/w1 remembers 3/);
+  });
+
+  it("goes on without those that cannot be reached", async () => {
+    const log = new GrowingLog().append("a", "b");
+    writeFileSync(file, log.headAt(1).checkpoint);
+    endpoint.answer = "never";
+    strict.tamper = () => ({ status: 500, type: "text/plain", body: "" });
+    await start(log, 100);
+    expect(unreachable.sort()).toEqual(["endpoint", "witness"]);
+    expect(readFileSync(file, "utf8")).toBe(log.headAt(2).checkpoint);
+  });
+
+  it("is refused by a memory that somebody has written into", async () => {
+    writeFileSync(file, "nothing that anybody signed\n");
+    await expect(start(new GrowingLog().append("a"))).rejects.toMatchObject({ code: "configuration" });
+  });
+
+  it("is refused when the whole log has gone", async () => {
+    writeFileSync(file, new GrowingLog().append("a", "b").headAt(2).checkpoint);
+    await expect(start(new GrowingLog())).rejects.toThrow(/remembers 2 records, and the log here has 0/);
+  });
+});
