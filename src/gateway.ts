@@ -81,6 +81,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const iam = createIam({
       ...config.iam,
       version,
+      clock,
       ...(sandbox && { credentials: sandbox.credentials }),
       onTrouble: (err, changeId) => log.warn({ err, changeId }, "IAM gave no clear answer"),
       onRefused: ({ kind: _, ...answer }, changeId) => log.warn({ changeId, ...answer }, "IAM refused a change"),

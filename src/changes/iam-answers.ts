@@ -27,6 +27,8 @@ export interface UpdateRequest {
   readonly changeId: string;
   readonly credential: Credential;
   readonly status: Status;
+  /** Epoch milliseconds. Nothing of it is written to IAM at or after that, however long it waited for its connection. */
+  readonly notAfter: number;
 }
 
 export interface ListedCredential {

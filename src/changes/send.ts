@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { AuthorizedChange } from "../policy/pep.ts";
 import type { Iam, UpdateAnswer } from "./iam-answers.ts";
+import { wordsForCallers } from "./iam-words.ts";
 import type { Outcome } from "./outcome.ts";
 
 export interface SendOptions {
@@ -16,13 +17,13 @@ const READ_BACK_SHARE = 0.3;
 /**
  * Sends the update. Only an answer which proves that IAM did nothing (throttled, never connected) is followed by
  * another attempt, under the same intent; a lost answer never is. Whether the change may still be sent is looked at
- * right before each attempt.
+ * before each attempt here, and again by `iam` in the moment in which the attempt is written to its connection.
  */
 export async function sendUpdate(
   { iam, clock }: SendOptions,
   { change, notAfter }: AuthorizedChange,
 ): Promise<Outcome> {
-  const request = { changeId: change.id, credential: change.credential, status: change.status };
+  const request = { changeId: change.id, credential: change.credential, status: change.status, notAfter };
   let last: Outcome = {
     name: "failed",
     how: "not-sent",
@@ -52,7 +53,7 @@ function outcomeOf(answer: UpdateAnswer): Outcome {
         name: "failed",
         how: "refused",
         code,
-        message,
+        message: wordsForCallers(code, message),
         httpStatus,
         ...(retryable && { retryable }),
         ...(awsRequestId !== undefined && { awsRequestId }),

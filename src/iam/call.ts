@@ -3,6 +3,13 @@ import { AsyncLocalStorage } from "node:async_hooks";
 /** A read may be asked again within its deadline, so one attempt may take only this share of it. */
 const ATTEMPT_SHARE = 0.5;
 
+/** What makes a call an update. */
+export interface UpdateCall {
+  readonly changeId: string;
+  /** Whether the change's own deadline still lets it go, by the clock that the deadline was set by. */
+  readonly mayBeSent: () => boolean;
+}
+
 /**
  * One call to AWS: its deadline, and what became of its requests. The SDK resolves its middleware once per command and
  * takes no options of a single call then, so the call travels beside it, and the transport finds it with
@@ -11,20 +18,26 @@ const ATTEMPT_SHARE = 0.5;
 export class AwsCall {
   static readonly #storage = new AsyncLocalStorage<AwsCall>();
 
-  /** The change that an update belongs to; absent for reads. */
-  readonly changeId: string | undefined;
   readonly #timeoutMs: number;
+  readonly #update: UpdateCall | undefined;
+  readonly #startedAt = performance.now();
   readonly #abort = new AbortController();
-  #sent = 0;
+  #admitted = 0;
+  #held = false;
   #requestId: string | undefined;
 
   /**
    * @param timeoutMs time for all of it: credentials, every attempt, every page
-   * @param changeId makes it an update: a single request leaves, whatever the SDK thinks of retries
+   * @param update makes it an update: a single request leaves, whatever the SDK thinks of retries
    */
-  constructor(timeoutMs: number, changeId?: string) {
+  constructor(timeoutMs: number, update?: UpdateCall) {
     this.#timeoutMs = timeoutMs;
-    this.changeId = changeId;
+    this.#update = update;
+  }
+
+  /** The change that an update belongs to; absent for reads. */
+  get changeId(): string | undefined {
+    return this.#update?.changeId;
   }
 
   static current(): AwsCall | undefined {
@@ -41,9 +54,12 @@ export class AwsCall {
     return this.changeId === undefined ? this.#timeoutMs * ATTEMPT_SHARE : this.#timeoutMs;
   }
 
-  /** Whether a request has been handed to the network. While it is false, IAM cannot have done anything. */
+  /**
+   * Whether anything of a request may have been written to a connection. While it is false, IAM cannot have done
+   * anything; once the call has ended, it stays so.
+   */
   get sent(): boolean {
-    return this.#sent > 0;
+    return this.#admitted > 0 && !this.#held;
   }
 
   /** AWS's request id of the newest success. */
@@ -65,11 +81,29 @@ export class AwsCall {
     });
   }
 
-  /** Asked right before a request leaves. Throws when it must not: then nothing is sent. */
+  /** Asked before a request is handed to the network. Throws when it must not be: then nothing is sent. */
   admitRequest(): void {
     if (this.#abort.signal.aborted) throw named("AbortError", "the deadline has passed");
-    if (this.changeId !== undefined && this.sent) throw named("SecondAttempt", "an update is sent once");
-    this.#sent += 1;
+    if (this.#update !== undefined && this.#admitted > 0) throw named("SecondAttempt", "an update is sent once");
+    this.#admitted += 1;
+  }
+
+  /** Its one request waits for a connection: nothing of it is written before {@link release} says so. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  /**
+   * Asked when the connection stands, right before the first byte is written.
+   * @returns whether it may be written; after a no, nothing ever is
+   */
+  release(): boolean {
+    // Two clocks: a machine that was asleep, or whose time was set, is late by one of them. Timers alone are late
+    // themselves after a standstill: what arrived meanwhile comes before them.
+    const inTime = performance.now() - this.#startedAt < this.#timeoutMs && this.#update?.mayBeSent() !== false;
+    if (!inTime || this.#abort.signal.aborted) return false;
+    this.#held = false;
+    return true;
   }
 
   confirm(requestId: string): void {

@@ -1,6 +1,7 @@
 import { IAMClient } from "@aws-sdk/client-iam";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import type { Iam, ListedCredential, UpdateAnswer, UpdateRequest } from "../changes/iam-answers.ts";
+import type { Clock } from "../clock.ts";
 import { accessKeyOwner } from "./access-key-owner.ts";
 import { AwsCall, named } from "./call.ts";
 import { listedCredentials } from "./listing.ts";
@@ -19,6 +20,8 @@ export interface AwsIamOptions {
   readonly account: string;
   /** Of Lockkeeper, for the user agent. */
   readonly version: string;
+  /** The one by which changes are given their deadline. */
+  readonly clock: Pick<Clock, "now">;
   /** Without them the SDK's default chain is asked: environment, shared files, web identity, container, instance. */
   readonly credentials?: FixedCredentials;
   /** Told what lies behind an answer that is not IAM's own yes or no, for the log. Not for callers: it may name hosts. */
@@ -61,8 +64,9 @@ export function createIam(options: AwsIamOptions): AwsIam {
   const sts = new STSClient({ ...reading, endpoint: options.stsEndpoint });
 
   return {
-    async update({ changeId, credential, status }: UpdateRequest, timeoutMs: number): Promise<UpdateAnswer> {
-      const call = new AwsCall(timeoutMs, changeId);
+    async update(request: UpdateRequest, timeoutMs: number): Promise<UpdateAnswer> {
+      const { changeId, credential, status, notAfter } = request;
+      const call = new AwsCall(timeoutMs, { changeId, mayBeSent: () => options.clock.now() < notAfter });
       try {
         if (credential.account !== options.account) throw named("OtherAccount", "another account's credential");
         await call.run(() => operations[credential.type].update(updates, credential, status));

@@ -1,8 +1,7 @@
-import { Agent as HttpAgent } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
 import type { Readable } from "node:stream";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { AwsCall, named } from "./call.ts";
+import { FencedHttpAgent, FencedHttpsAgent } from "./fence.ts";
 
 type HttpRequest = Parameters<NodeHttpHandler["handle"]>[0];
 type Handled = ReturnType<NodeHttpHandler["handle"]>;
@@ -24,8 +23,8 @@ export class AwsTransport extends NodeHttpHandler {
   constructor(maxSockets: number) {
     const agent = { keepAlive: true, maxSockets, timeout: IDLE_MS };
     super({
-      httpAgent: new HttpAgent(agent),
-      httpsAgent: new HttpsAgent(agent),
+      httpAgent: new FencedHttpAgent(agent),
+      httpsAgent: new FencedHttpsAgent(agent),
       connectionTimeout: CONNECTION_TIMEOUT_MS,
       // Without it, the request timeout only writes a warning.
       throwOnRequestTimeout: true,

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { CredentialType } from "../../src/changes/credential.ts";
+import { systemClock } from "../../src/clock.ts";
 import { type AwsIam, createIam } from "../../src/iam/client.ts";
 import { sandboxAccount, sandboxCredentials } from "../../src/sandbox/iam/seed.ts";
 import { startSandboxIam } from "../../src/sandbox/iam/server.ts";
@@ -27,6 +28,7 @@ export function iamAt(endpoint: string, parts: Partial<Parameters<typeof createI
     region: "us-east-1",
     account: sandboxAccount,
     version: "0.1.0",
+    clock: systemClock,
     credentials: sandboxCredentials,
     ...parts,
   });

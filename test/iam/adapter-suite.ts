@@ -33,7 +33,7 @@ export function adapterSuite(openAccount: () => Promise<TestAccount>, gaps: read
     return { type, id: await there.createCredential(type, userName), userName, account: there.account };
   };
   const update = (credential: Credential, status: "Active" | "Inactive") =>
-    there.iam.update({ changeId: randomUUID(), credential, status }, DEADLINE_MS);
+    there.iam.update({ changeId: randomUUID(), credential, status, notAfter: Date.now() + DEADLINE_MS }, DEADLINE_MS);
 
   describe.each(credentialTypeNames)("a %s", (type) => {
     itNeeds(type, "is switched off and on, and the list shows it", async () => {

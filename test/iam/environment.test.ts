@@ -4,6 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { systemClock } from "../../src/clock.ts";
 import { type AwsIam, createIam } from "../../src/iam/client.ts";
 import { sandboxAccount, sandboxCredentials } from "../../src/sandbox/iam/seed.ts";
 import { type SandboxIam, startSandboxIam } from "../../src/sandbox/iam/server.ts";
@@ -38,6 +39,7 @@ function fromEnvironment(): AwsIam {
     region: "us-east-1",
     account: sandboxAccount,
     version: "0.1.0",
+    clock: systemClock,
   });
   return iam;
 }
@@ -48,7 +50,8 @@ const switchOff = (timeoutMs = DEADLINE_MS) => {
     userName: "Bob",
     account: sandboxAccount,
   } as const;
-  return iam.update({ changeId: randomUUID(), credential, status: "Inactive" }, timeoutMs);
+  const notAfter = Date.now() + timeoutMs;
+  return iam.update({ changeId: randomUUID(), credential, status: "Inactive", notAfter }, timeoutMs);
 };
 const keyPair = () => {
   vi.stubEnv("AWS_ACCESS_KEY_ID", sandboxCredentials.accessKeyId);

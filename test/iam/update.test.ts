@@ -17,7 +17,7 @@ const accessKey: Credential = {
 };
 
 const switchOff = (iam: AwsIam, timeoutMs = DEADLINE_MS, changeId: string = randomUUID()) =>
-  iam.update({ changeId, credential: accessKey, status: "Inactive" }, timeoutMs);
+  iam.update({ changeId, credential: accessKey, status: "Inactive", notAfter: Date.now() + timeoutMs }, timeoutMs);
 
 describe("an update that meets a fault", () => {
   let stand: SandboxIam;
@@ -110,7 +110,8 @@ describe("an update that meets a fault", () => {
     { why: "no user name", credential: { ...accessKey, userName: "" }, code: "UserNameMissing" },
     { why: "another account", credential: { ...accessKey, account: "210987654321" }, code: "OtherAccount" },
   ])("is not sent with $why", async ({ credential, code }) => {
-    const answer = await iam.update({ changeId: randomUUID(), credential, status: "Inactive" }, DEADLINE_MS);
+    const notAfter = Date.now() + DEADLINE_MS;
+    const answer = await iam.update({ changeId: randomUUID(), credential, status: "Inactive", notAfter }, DEADLINE_MS);
     expect(answer).toMatchObject({ kind: "not-sent", code });
     expect(attempts()).toBe(0);
   });
