@@ -1,6 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import express, { type Express } from "express";
+import type { Journal } from "./audit/journal.ts";
 import type { Clock } from "./clock.ts";
+import { getCheckpoint } from "./http/audit/checkpoint.ts";
+import { getConsistency } from "./http/audit/get-consistency.ts";
+import { getRecord } from "./http/audit/get-record.ts";
+import { getRecordProof } from "./http/audit/get-record-proof.ts";
+import { listRecords } from "./http/audit/list-records.ts";
+import { getTile } from "./http/audit/tile.ts";
+import { TreeReads } from "./http/audit/tree-reads.ts";
 import { type AuthenticationOptions, authentication } from "./http/authentication.ts";
 import { type Contract, requestValidation } from "./http/contract.ts";
 import { type CreateStatusChangeOptions, createStatusChange } from "./http/create-status-change.ts";
@@ -13,10 +21,11 @@ import type { Limits } from "./http/limits.ts";
 import { type ListCredentialsOptions, listCredentials } from "./http/list-credentials.ts";
 import { getOnly, type Health, livez, openapi, readyz } from "./http/probes.ts";
 import { noOperation, problemHandler } from "./http/problem-handler.ts";
-import { limit } from "./http/rate-limit.ts";
+import { limit, limitSource } from "./http/rate-limit.ts";
 import type { Refusals } from "./http/refusals.ts";
 import { type RequestLogger, requestLog } from "./http/request-log.ts";
 import { takeIn } from "./http/request-state.ts";
+import { searchStatusChanges } from "./http/search-status-changes.ts";
 
 export interface AppOptions
   extends AuthenticationOptions,
@@ -25,6 +34,10 @@ export interface AppOptions
     FindAccessKeyOwnerOptions {
   readonly clock: Clock;
   readonly contract: Contract;
+  readonly journal: Pick<
+    Journal,
+    "claimed" | "recordsOf" | "proven" | "records" | "changes" | "head" | "consistency" | "tile"
+  >;
   readonly iam: ListCredentialsOptions["iam"] & FindAccessKeyOwnerOptions["iam"];
   readonly limits: Limits;
   readonly refusals: Refusals;
@@ -64,10 +77,15 @@ export async function createApp(options: AppOptions): Promise<Express> {
     createStatusChange(options),
   );
 
-  // Without authentication: what those who run the gateway ask.
+  // Without authentication: what those who run the gateway ask, and those who follow its log.
   app.route("/livez").get(livez).all(getOnly);
   app.route("/readyz").get(readyz(health)).all(getOnly);
   app.route("/openapi.json").get(openapi(contract.json)).all(getOnly);
+
+  const looks = limitSource(options);
+  const tree = new TreeReads(options.journal);
+  app.route("/v1/audit/checkpoint").get(looks, getCheckpoint(tree)).all(getOnly);
+  app.route("/v1/audit/tile/*path").get(looks, getTile(tree)).all(getOnly);
 
   // Whatever comes after this line has a principal, and its body has not been read yet.
   app.use(authenticated);
@@ -77,9 +95,14 @@ export async function createApp(options: AppOptions): Promise<Express> {
 
   // All else is a look at something, also where there is nothing: counted before the validator goes through its paths.
   app.use(limit(options, "reads"), all.match, forgetContentType, all.validate);
+  app.get("/v1/status-changes", searchStatusChanges(options));
   app.get("/v1/status-changes/:id", getStatusChange(options));
   app.get("/v1/users/:userName/credentials", listCredentials(options));
   app.get("/v1/access-keys/:id", findAccessKeyOwner(options));
+  app.get("/v1/audit/records", listRecords(options));
+  app.get("/v1/audit/records/:index", getRecord(options));
+  app.get("/v1/audit/records/:index/proof", getRecordProof(options));
+  app.get("/v1/audit/consistency", getConsistency(options));
 
   app.use(noOperation, problemHandler(log, clock));
   return app;

@@ -55,6 +55,8 @@ export interface ErrorDetails {
   readonly retryAfter?: number;
   /** The status change that this error is about, or that stands in the way. */
   readonly changeId?: string;
+  /** Where the newest record of it stands in the audit log, and the proof (c2sp.org/tlog-proof), null if it could not be had. */
+  readonly receipt?: { readonly index: number; readonly leafHash: string; readonly proof?: string | null };
   /** The AWS error code, as IAM sent it. */
   readonly awsCode?: string;
   readonly allow?: string;

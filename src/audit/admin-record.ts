@@ -114,9 +114,10 @@ export function failedAuthenticationRecord(sourceIp: string | undefined, seen: O
   });
 }
 
-/** A principal that used up a quota: what is counted is what was refused. */
+/** A principal that used up a quota, or a source that did: what is counted is what was refused. */
 export interface RateLimited {
-  readonly principal: Pick<Principal, "id" | "issuer" | "kind">;
+  /** Absent for what is public. */
+  readonly principal?: Pick<Principal, "id" | "issuer" | "kind">;
   /** The quota's name: `changes`, `reads`, … */
   readonly quota: string;
   /** Of the first request. */
@@ -130,7 +131,7 @@ export function rateLimitRecord(limited: RateLimited | undefined, seen: Occurren
     ...refused(seen, sourceIp),
     code: "lockkeeper.rate-limited",
     statusCode: quota,
-    message: `${seen.count} requests over the limit of ${principal ? principalKey(principal) : "other principals"}`,
+    message: `${seen.count} requests over the limit of ${principal ? principalKey(principal) : (sourceIp ?? "others")}`,
     actor: principal
       ? { user: { uid: principal.id, type: principal.kind }, session: { issuer: principal.issuer } }
       : nobodyKnown,

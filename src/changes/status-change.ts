@@ -19,7 +19,12 @@ export interface StatusChange {
   /** Epoch milliseconds after which nothing is sent any more; absent for a denial. */
   readonly deadline?: number;
   /** Of its newest record. */
-  readonly receipt: Receipt;
+  readonly receipt: ChangeReceipt;
+}
+
+/** With its proof (c2sp.org/tlog-proof) as far as that is known; null where it was asked for and could not be had. */
+export interface ChangeReceipt extends Receipt {
+  readonly proof?: string | null;
 }
 
 /** Lockkeeper died between the intent and the outcome, or could not write it: what IAM did is not known. */

@@ -3,6 +3,7 @@ import { parse as legacyParse } from "node:url";
 import type { Express, Request, RequestHandler, Response } from "express";
 import OpenApiValidator from "express-openapi-validator";
 import { parse } from "yaml";
+import { LockkeeperError } from "../errors.ts";
 
 type Validator = typeof OpenApiValidator.middleware;
 type OpenApiDocument = Exclude<Parameters<Validator>[0]["apiSpec"], string>;
@@ -121,7 +122,7 @@ export async function requestValidation(
     const request = { app } as unknown as Request;
     pathParameters(request, {} as Response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
   });
-  return { match: [headAsGet, metadata, nameOperation], validate: rest };
+  return { match: [headAsGet, metadata, nameOperation], validate: [...rest, onlyPlainNumbers] };
 }
 
 /** The contract has no HEAD: a GET whose reply Node sends without its body. */
@@ -130,9 +131,39 @@ const headAsGet: RequestHandler = (request, _response, next) => {
   next();
 };
 
-/** Keeps which operation it is, for the log and for the handler, which answers no other. */
+/** What the validator hangs on a request that it has matched with an operation. */
+interface Matched {
+  readonly openapi?: {
+    readonly schema: { readonly operationId?: string };
+    /** In the contract's types, once they are validated. */
+    readonly pathParams: Readonly<Record<string, unknown>>;
+  };
+}
+
+/** Keeps which operation it is, for the log and for the handler, which answers no other; and its parameters as they came. */
 const nameOperation: RequestHandler = (request, _response, next) => {
-  const { openapi } = request as { readonly openapi?: { readonly schema: { readonly operationId?: string } } };
+  const { openapi } = request as Matched;
   request.state.operation = openapi?.schema.operationId;
+  request.state.asSent = { ...openapi?.pathParams, ...request.query };
+  next();
+};
+
+/** The parameters in the path, in the contract's types. Express's own `params` are strings. */
+export function pathParameters(request: Request): Readonly<Record<string, unknown>> {
+  return (request as Matched).openapi?.pathParams ?? {};
+}
+
+/** The validator takes `0x10`, `1e1` and a blank before the digits for numbers as well: one way to write one is enough. */
+const onlyPlainNumbers: RequestHandler = (request, _response, next) => {
+  const { asSent } = request.state;
+  const places = { path: pathParameters(request), query: request.query };
+  for (const [place, parameters] of Object.entries(places)) {
+    for (const [name, value] of Object.entries(parameters)) {
+      // What was not sent has its default.
+      if (typeof value !== "number" || asSent[name] === undefined || asSent[name] === String(value)) continue;
+      const faults = [{ at: `${place} ${name}`, message: "must be written in decimal digits only" }];
+      throw new LockkeeperError("malformed-request", "The request has a fault; see errors.", { faults });
+    }
+  }
   next();
 };

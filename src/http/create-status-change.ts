@@ -11,12 +11,13 @@ import { LockkeeperError } from "../errors.ts";
 import { authorizeChange, type PepOptions } from "../policy/pep.ts";
 import { operation, type ReplyOf } from "./operation.ts";
 import type { Problem } from "./problem.ts";
+import { withProof, withReceiptOfIntent } from "./receipt-proof.ts";
 import { deniedReply, statusChangeReply } from "./status-change-reply.ts";
 
 export interface CreateStatusChangeOptions {
   readonly pep: PepOptions;
   readonly apply: ApplyOptions;
-  readonly journal: Pick<Journal, "claimed" | "recordsOf">;
+  readonly journal: Pick<Journal, "claimed" | "recordsOf" | "proven">;
   readonly clock: Pick<Clock, "now">;
   /** The AWS account, twelve digits. */
   readonly account: string;
@@ -26,7 +27,7 @@ export interface CreateStatusChangeOptions {
 
 /** `POST /v1/status-changes`: one frozen change → policy → IAM, each with its record. */
 export function createStatusChange(options: CreateStatusChangeOptions): RequestHandler {
-  const { pep, apply, clock, account } = options;
+  const { pep, apply, journal, clock, account } = options;
   return operation("createStatusChange")(async ({ body, idempotencyKey, principal, context, decided }) => {
     const change = buildChange(body, principal, context, account);
     const claim = idempotencyKey === undefined ? undefined : claimFor(options, change, idempotencyKey);
@@ -37,8 +38,10 @@ export function createStatusChange(options: CreateStatusChangeOptions): RequestH
     decided("decision", change, authorization.decision);
     if (!authorization.allowed) return deniedReply({ change, ...authorization });
 
-    const applied = await applyChange(apply, authorization.change, claim);
-    if (applied.kind === "settled") return statusChangeReply(applied.state, clock.now());
+    const applied = await applyChange(apply, authorization.change, claim).catch(async (error: unknown) => {
+      throw await withReceiptOfIntent(journal, error);
+    });
+    if (applied.kind === "settled") return statusChangeReply(await withProof(journal, applied.state), clock.now());
     return replay(statusChangeReply(await changeWithId(options, applied.id), clock.now()));
   });
 }
@@ -59,6 +62,7 @@ async function earlierChange(
   return changeWithId({ journal, clock }, bound.id);
 }
 
+/** As it stands now, with its proof. */
 async function changeWithId(
   { journal, clock }: Pick<CreateStatusChangeOptions, "journal" | "clock">,
   id: string,
@@ -66,7 +70,7 @@ async function changeWithId(
   const state = statusChangeOf(await journal.recordsOf(id), clock.now());
   if (state === undefined)
     throw new LockkeeperError("internal", `an Idempotency-Key names ${id}, which has no records`);
-  return state;
+  return withProof(journal, state);
 }
 
 function replay<R extends ReplyOf<"createStatusChange"> | Problem>(reply: R): R {

@@ -1,16 +1,18 @@
 import type { RequestHandler } from "express";
 import type { Journal } from "../audit/journal.ts";
+import { principalKey } from "../authn/principal.ts";
 import { statusChangeOf } from "../changes/status-change.ts";
 import type { Clock } from "../clock.ts";
 import { LockkeeperError } from "../errors.ts";
 import { authorizeRead, type PepOptions } from "../policy/pep.ts";
 import { operation } from "./operation.ts";
+import { withoutRecord, withProof } from "./receipt-proof.ts";
 import { deniedReadReply } from "./status-change-reply.ts";
 import { statusChangeResource } from "./status-change-resource.ts";
 
 export interface GetStatusChangeOptions {
   readonly pep: PepOptions;
-  readonly journal: Pick<Journal, "recordsOf">;
+  readonly journal: Pick<Journal, "recordsOf" | "proven">;
   readonly clock: Pick<Clock, "now">;
 }
 
@@ -28,6 +30,8 @@ export function getStatusChange({ pep, journal, clock }: GetStatusChangeOptions)
       context,
     });
     if (!authorization.allowed) return deniedReadReply(authorization);
-    return { status: 200, body: statusChangeResource(state) };
+    const proven = await withProof(journal, state);
+    const isRequester = principalKey(requester) === principalKey(principal);
+    return { status: 200, body: statusChangeResource(isRequester ? proven : withoutRecord(proven)) };
   });
 }

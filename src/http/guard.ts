@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Request, RequestHandler } from "express";
 import { LockkeeperError } from "../errors.ts";
+import { guardQuery } from "./guard-query.ts";
 
 /** Headers of which a second one could make a proxy and this gateway see two different requests. */
 const onlyOnce = ["authorization", "content-type", "content-length", "host", "idempotency-key"] as const;
@@ -15,7 +16,7 @@ const pathWithEscapes = /^\/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*$/
  */
 export const guardRequest: RequestHandler = (request, _response, next) => {
   guardHeaders(request);
-  guardTarget(request.url);
+  guardTarget(request);
   guardNoBody(request);
   guardAccept(request);
   next();
@@ -31,12 +32,11 @@ function guardHeaders(request: IncomingMessage): void {
   if (request.headers.host === undefined && request.httpVersion === "1.1") throw malformedHeader("host", "is missing");
 }
 
-function guardTarget(url: string): void {
+function guardTarget({ method, url = "" }: IncomingMessage): void {
   const question = url.indexOf("?");
-  if (question !== -1) {
-    throw new LockkeeperError("malformed-request", "No operation takes a query string.");
-  }
-  if (plainPath.test(url) ? hasDotSegment(url) : !isSafeWhenDecoded(url)) {
+  const path = question === -1 ? url : url.slice(0, question);
+  if (question !== -1) guardQuery(method, path, url.slice(question + 1));
+  if (plainPath.test(path) ? hasDotSegment(path) : !isSafeWhenDecoded(path)) {
     throw new LockkeeperError("malformed-request", "The path is not one that a URL parser would leave as it is.");
   }
 }
@@ -70,10 +70,18 @@ function guardNoBody({ method, headers }: IncomingMessage): void {
 
 function guardAccept(request: Request): void {
   const { accept } = request.headers;
-  if (accept === undefined || accept === "*/*" || accept === "application/json") return;
-  if (request.accepts("application/json") === false) {
-    throw new LockkeeperError("not-acceptable", "Replies are JSON; send `Accept: application/json`, or none.");
-  }
+  if (accept === undefined || accept === "*/*") return;
+  const type = typeOffered(request.path);
+  if (accept === type || request.accepts(type) !== false) return;
+  const what = type === "application/json" ? "Replies are JSON" : `What is here is ${type}`;
+  throw new LockkeeperError("not-acceptable", `${what}; send \`Accept: ${type}\`, or none.`);
+}
+
+/** What the tools of transparency logs read is not JSON. */
+function typeOffered(path: string): string {
+  if (!path.startsWith("/v1/audit/")) return "application/json";
+  if (path.startsWith("/v1/audit/tile/")) return "application/octet-stream";
+  return path === "/v1/audit/checkpoint" || path.endsWith("/proof") ? "text/plain" : "application/json";
 }
 
 function malformedHeader(name: string, message: string): LockkeeperError {

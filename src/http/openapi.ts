@@ -11,7 +11,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Search for status changes, the newest first
+         * @description All filters that are given must hold. Policy allows a search as a whole or not at all: who may not see every
+         *     change names their own, by `principal` and `principalIssuer`, or by their own IAM user as `user`.
+         *
+         *     The next page is at `Link` with `rel="next"`, and at `next`. Changes that are asked for in the meantime are on no
+         *     later page. Receipts come without their proofs here.
+         */
+        get: operations["searchStatusChanges"];
         put?: never;
         /**
          * Switch a credential on or off
@@ -33,7 +41,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One status change, as it stands now */
+        /**
+         * One status change, as it stands now
+         * @description Its receipt is that of its newest record. The record itself is in it for who asked for the change; for others it
+         *     is at `/v1/audit/records/{index}`, if policy lets them read the log.
+         */
         get: operations["getStatusChange"];
         put?: never;
         post?: never;
@@ -94,6 +106,132 @@ export interface paths {
          * @description Takes the body of a status change, asks the same policy, changes nothing. The question is recorded.
          */
         post: operations["explainDecision"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Records of the audit log, the oldest first
+         * @description All filters that are given must hold. The next page is at `Link` with `rel="next"`, and at `next`; where there is
+         *     a next page, this one may be short or empty. That somebody reads the log is itself a record, before the reply.
+         */
+        get: operations["listRecords"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit/records/{index}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One record, and the proof that it is in the log
+         * @description That somebody reads the log is itself a record, before the reply.
+         */
+        get: operations["getRecord"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit/records/{index}/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The proof alone, as a file
+         * @description The same proof as in the record's JSON, as a `.tlog-proof` file (c2sp.org/tlog-proof). That somebody reads the log
+         *     is itself a record, before the reply.
+         */
+        get: operations["getRecordProof"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit/consistency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * That an older tree is the beginning of a newer one
+         * @description The consistency proof of RFC 6962, section 2.1.2, between the trees of two sizes. Whoever has both checkpoints can
+         *     verify it; whoever has not finds the same in the tiles. That somebody reads the log is itself a record.
+         */
+        get: operations["getConsistency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit/checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The newest head of the log, signed
+         * @description A c2sp.org/tlog-checkpoint: origin, size and root of the tree, signed by the log. Public, like the tiles: with
+         *     both, anybody can follow the log and see that nothing in it is changed or taken away.
+         */
+        get: operations["getCheckpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit/tile/{level}/{tile}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Hashes of the log's tree
+         * @description A hash tile as in c2sp.org/tlog-tiles. `tile` goes over several segments of the path: tile 1234067 of level 0 is at
+         *     `/v1/audit/tile/0/x001/x234/067`. There are the tiles, full and partial, whose hashes the tree has by now. Entry
+         *     bundles are not there: records are for those whom policy lets read them.
+         */
+        get: operations["getTile"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -250,10 +388,29 @@ export interface components {
         };
         /** @description Where the newest record of this change stands in the audit log */
         Receipt: {
-            index: number;
-            /** @description RFC 6962 leaf hash of the stored record, hex */
-            leafHash: string;
+            index: components["schemas"]["RecordIndex"];
+            leafHash: components["schemas"]["LeafHash"];
+            /**
+             * @description The proof, to be kept and verified offline. In every reply to a change and to who looks at one; null only
+             *     where the log could not be read in time for it, then it is at `/v1/status-changes/{id}` later. A search and the
+             *     denial of a look-up come without it
+             */
+            proof?: components["schemas"]["TlogProof"] | null;
         };
+        RecordIndex: number;
+        /** @description RFC 6962 leaf hash of the stored record, hex */
+        LeafHash: string;
+        /**
+         * @description A c2sp.org/tlog-proof: the record's index, its way up the tree, and a checkpoint signed by the log. Its `extra` is
+         *     the record, byte for byte; it is left out for who may see the change and not the record, and for a record that was
+         *     pruned. `lockkeeper audit receipt FILE` checks it with the log's public key alone. Some examples here are cut short,
+         *     at `[...]`
+         */
+        TlogProof: string;
+        /** @description A c2sp.org/tlog-checkpoint */
+        Checkpoint: string;
+        /** @description An OCSF 1.8 API Activity event (class 6003) */
+        AuditRecord: Record<string, unknown>;
         StatusChange: {
             id: components["schemas"]["StatusChangeId"];
             /**
@@ -314,6 +471,37 @@ export interface components {
             /** Format: date-time */
             at: string;
             supersededBy?: components["schemas"]["StatusChangeId"];
+        };
+        StatusChangePage: {
+            items: components["schemas"]["StatusChange"][];
+            next: components["schemas"]["NextPage"];
+        };
+        /** @description Path and query of the next page, as in `Link`; null on the last one */
+        NextPage: string | null;
+        LoggedRecord: {
+            index: components["schemas"]["RecordIndex"];
+            leafHash: components["schemas"]["LeafHash"];
+            /** @description null when it was pruned; its hash stays in the tree */
+            record: components["schemas"]["AuditRecord"] | null;
+        };
+        RecordPage: {
+            items: components["schemas"]["LoggedRecord"][];
+            next: components["schemas"]["NextPage"];
+        };
+        ProvenRecord: {
+            index: components["schemas"]["RecordIndex"];
+            leafHash: components["schemas"]["LeafHash"];
+            /** @description null when it was pruned; its hash stays in the tree */
+            record: components["schemas"]["AuditRecord"] | null;
+            /** @description The record as it is stored: these are the bytes (UTF-8) that were hashed. null when it was pruned */
+            text: string | null;
+            proof: components["schemas"]["TlogProof"];
+        };
+        Consistency: {
+            from: components["schemas"]["RecordIndex"];
+            to: components["schemas"]["RecordIndex"];
+            /** @description Hashes in base64, in the order of RFC 6962 */
+            proof: string[];
         };
         ListedCredential: {
             type: components["schemas"]["CredentialType"];
@@ -563,6 +751,92 @@ export interface components {
         UserName: string;
         /** @example AKIAIOSFODNN7EXAMPLE */
         AccessKeyId: string;
+        /**
+         * @description Whose credential; an IAM user name, compared without case
+         * @example Bob
+         */
+        UserFilter: string;
+        /** @example access-key */
+        CredentialTypeFilter: "signing-certificate" | "service-specific-credential" | "access-key" | "ssh-public-key";
+        /** @example AKIAIOSFODNN7EXAMPLE */
+        CredentialIdFilter: string;
+        /**
+         * @description The id of who asked, together with `principalIssuer`
+         * @example oncall
+         */
+        PrincipalFilter: string;
+        /**
+         * @description Who vouches for that id: an OIDC issuer's URL, or `lockkeeper` for API keys. Together with `principal`
+         * @example https://idp.example
+         */
+        PrincipalIssuerFilter: string;
+        /**
+         * @description As the change stands now
+         * @example denied
+         */
+        OutcomeFilter: "pending" | "applied" | "denied" | "failed" | "unknown";
+        /**
+         * @description Not before this time, in UTC
+         * @example 2026-11-21T09:00:00Z
+         */
+        Since: string;
+        /**
+         * @description Before this time, in UTC
+         * @example 2026-11-21T10:00:00Z
+         */
+        Until: string;
+        /**
+         * @description How many at most on a page
+         * @example 50
+         */
+        Limit: number;
+        /**
+         * @description Where to go on: as it stood in the link to this page. It goes with the filters and the principal that it was given
+         *     to; `limit` may change
+         * @example AAAAAAAqE5m1x0rQ2mYtq4m0cQhRkg
+         */
+        Cursor: string;
+        /**
+         * @description Index of the first record to look at
+         * @example 42
+         */
+        FromIndex: number;
+        /**
+         * @description Kind of record, its `metadata.event_code`
+         * @example credential.status.denied
+         */
+        CodeFilter: string;
+        /**
+         * @description What the record belongs to, its `metadata.correlation_uid`: of a status change, the change's id
+         * @example 0192f0c1-2f4e-7c3a-9b1d-6d2a8c1f0e55
+         */
+        CorrelationFilter: string;
+        /**
+         * @description The record's index in the log, counted from 0
+         * @example 42
+         */
+        RecordIndex: number;
+        /**
+         * @description Size of the older tree; at most `to`
+         * @example 3
+         */
+        OlderSize: number;
+        /**
+         * @description Size of the newer tree
+         * @example 5
+         */
+        NewerSize: number;
+        /**
+         * @description 0: hashes of records. Above: each hash is the root of a full tile of the level below
+         * @example 0
+         */
+        TileLevel: number;
+        /**
+         * @description Which tile of the level, in groups of three digits, each but the last with an `x` before it; of a partial tile,
+         *     `.p/` and its width behind it
+         * @example 067
+         */
+        TileNumber: string;
     };
     requestBodies: {
         StatusChange: {
@@ -572,6 +846,21 @@ export interface components {
         };
     };
     headers: {
+        /**
+         * @description Where the next page is (RFC 8288), `rel="next"`; absent on the last one
+         * @example </v1/audit/records?from=42&limit=20>; rel="next"
+         */
+        Link: string;
+        /**
+         * @description A name for the file
+         * @example attachment; filename="42.tlog-proof"
+         */
+        ContentDisposition: string;
+        /**
+         * @description A checkpoint may be kept for a few seconds, a tile for good
+         * @example public, max-age=31536000, immutable
+         */
+        CacheControl: string;
         /**
          * @description The status change as a resource
          * @example /v1/status-changes/0192f0c1-2f4e-7c3a-9b1d-6d2a8c1f0e55
@@ -622,6 +911,85 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    searchStatusChanges: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Whose credential; an IAM user name, compared without case
+                 * @example Bob
+                 */
+                user?: components["parameters"]["UserFilter"];
+                /** @example access-key */
+                credentialType?: components["parameters"]["CredentialTypeFilter"];
+                /** @example AKIAIOSFODNN7EXAMPLE */
+                credentialId?: components["parameters"]["CredentialIdFilter"];
+                /**
+                 * @description The id of who asked, together with `principalIssuer`
+                 * @example oncall
+                 */
+                principal?: components["parameters"]["PrincipalFilter"];
+                /**
+                 * @description Who vouches for that id: an OIDC issuer's URL, or `lockkeeper` for API keys. Together with `principal`
+                 * @example https://idp.example
+                 */
+                principalIssuer?: components["parameters"]["PrincipalIssuerFilter"];
+                /**
+                 * @description As the change stands now
+                 * @example denied
+                 */
+                outcome?: components["parameters"]["OutcomeFilter"];
+                /**
+                 * @description Not before this time, in UTC
+                 * @example 2026-11-21T09:00:00Z
+                 */
+                since?: components["parameters"]["Since"];
+                /**
+                 * @description Before this time, in UTC
+                 * @example 2026-11-21T10:00:00Z
+                 */
+                until?: components["parameters"]["Until"];
+                /**
+                 * @description How many at most on a page
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /**
+                 * @description Where to go on: as it stood in the link to this page. It goes with the filters and the principal that it was given
+                 *     to; `limit` may change
+                 * @example AAAAAAAqE5m1x0rQ2mYtq4m0cQhRkg
+                 */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of changes, each as it stands now */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Lockkeeper-Sandbox": components["headers"]["LockkeeperSandbox"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatusChangePage"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            405: components["responses"]["MethodNotAllowed"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     createStatusChange: {
         parameters: {
             query?: never;
@@ -812,6 +1180,261 @@ export interface operations {
             406: components["responses"]["NotAcceptable"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listRecords: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Index of the first record to look at
+                 * @example 42
+                 */
+                from?: components["parameters"]["FromIndex"];
+                /**
+                 * @description Kind of record, its `metadata.event_code`
+                 * @example credential.status.denied
+                 */
+                code?: components["parameters"]["CodeFilter"];
+                /**
+                 * @description What the record belongs to, its `metadata.correlation_uid`: of a status change, the change's id
+                 * @example 0192f0c1-2f4e-7c3a-9b1d-6d2a8c1f0e55
+                 */
+                correlation?: components["parameters"]["CorrelationFilter"];
+                /**
+                 * @description Not before this time, in UTC
+                 * @example 2026-11-21T09:00:00Z
+                 */
+                since?: components["parameters"]["Since"];
+                /**
+                 * @description Before this time, in UTC
+                 * @example 2026-11-21T10:00:00Z
+                 */
+                until?: components["parameters"]["Until"];
+                /**
+                 * @description How many at most on a page
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of records */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Lockkeeper-Sandbox": components["headers"]["LockkeeperSandbox"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordPage"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            405: components["responses"]["MethodNotAllowed"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getRecord: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The record's index in the log, counted from 0
+                 * @example 42
+                 */
+                index: components["parameters"]["RecordIndex"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The record */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Lockkeeper-Sandbox": components["headers"]["LockkeeperSandbox"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProvenRecord"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getRecordProof: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The record's index in the log, counted from 0
+                 * @example 42
+                 */
+                index: components["parameters"]["RecordIndex"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A c2sp.org/tlog-proof */
+            200: {
+                headers: {
+                    "Content-Disposition": components["headers"]["ContentDisposition"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Lockkeeper-Sandbox": components["headers"]["LockkeeperSandbox"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": components["schemas"]["TlogProof"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getConsistency: {
+        parameters: {
+            query: {
+                /**
+                 * @description Size of the older tree; at most `to`
+                 * @example 3
+                 */
+                from: components["parameters"]["OlderSize"];
+                /**
+                 * @description Size of the newer tree
+                 * @example 5
+                 */
+                to: components["parameters"]["NewerSize"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The proof */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Lockkeeper-Sandbox": components["headers"]["LockkeeperSandbox"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Consistency"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getCheckpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A signed note (c2sp.org/signed-note) */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": components["schemas"]["Checkpoint"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getTile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description 0: hashes of records. Above: each hash is the root of a full tile of the level below
+                 * @example 0
+                 */
+                level: components["parameters"]["TileLevel"];
+                /**
+                 * @description Which tile of the level, in groups of three digits, each but the last with an `x` before it; of a partial tile,
+                 *     `.p/` and its width behind it
+                 * @example 067
+                 */
+                tile: components["parameters"]["TileNumber"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Up to 256 hashes of 32 bytes, one after another */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            400: components["responses"]["Malformed"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            406: components["responses"]["NotAcceptable"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

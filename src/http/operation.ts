@@ -3,6 +3,7 @@ import type { Principal } from "../authn/principal.ts";
 import type { Change, RequestContext } from "../changes/change.ts";
 import { LockkeeperError } from "../errors.ts";
 import type { Decision } from "../policy/decision.ts";
+import { pathParameters } from "./contract.ts";
 import type { operations } from "./openapi.ts";
 import { type Problem, sendProblem } from "./problem.ts";
 
@@ -18,9 +19,14 @@ type PathOf<Id extends OperationId> = operations[Id] extends { parameters: { pat
   ? Path
   : Record<never, never>;
 
+type QueryOf<Id extends OperationId> = operations[Id] extends { parameters: { query?: infer Query } }
+  ? NonNullable<Query>
+  : Record<never, never>;
+
 /** What an operation is asked, in the contract's types: it has been validated against it. */
 export interface Call<Id extends OperationId> {
   readonly path: PathOf<Id>;
+  readonly query: QueryOf<Id>;
   readonly body: BodyOf<Id>;
   readonly idempotencyKey: string | undefined;
   readonly principal: Principal;
@@ -29,15 +35,19 @@ export interface Call<Id extends OperationId> {
   decided(event: "decision" | "what-if", change: Change, decision: Decision): void;
 }
 
-type JsonOf<Response> = Response extends { content: { "application/json": infer Body } } ? Body : never;
+type ContentOf<Response> = Response extends { content: { "application/json": infer Body } }
+  ? Body
+  : Response extends { content: { "text/plain": infer Text } }
+    ? Text
+    : never;
 
-/** The operation's JSON replies, one for each status that the contract gives it; all others are problems. */
+/** The operation's replies in JSON or text, one for each status that the contract gives it; all others are problems. */
 export type ReplyOf<Id extends OperationId> = {
-  [Status in keyof operations[Id]["responses"] & number]: JsonOf<operations[Id]["responses"][Status]> extends never
+  [Status in keyof operations[Id]["responses"] & number]: ContentOf<operations[Id]["responses"][Status]> extends never
     ? never
     : {
         readonly status: Status;
-        readonly body: JsonOf<operations[Id]["responses"][Status]>;
+        readonly body: ContentOf<operations[Id]["responses"][Status]>;
         readonly headers?: Readonly<Record<string, string>>;
       };
 }[keyof operations[Id]["responses"] & number];
@@ -54,7 +64,8 @@ export function operation<Id extends OperationId>(id: Id) {
       if (validated !== id) throw new LockkeeperError("internal", `${id} was asked with a request that is not its own`);
       if (principal === undefined) throw new LockkeeperError("internal", `${id} was asked without a principal`);
       const reply = await answer({
-        path: request.params as PathOf<Id>,
+        path: pathParameters(request) as PathOf<Id>,
+        query: request.query as QueryOf<Id>,
         body: request.body,
         idempotencyKey: request.get("Idempotency-Key"),
         principal,
@@ -68,6 +79,8 @@ export function operation<Id extends OperationId>(id: Id) {
         return sendProblem(response, reply, context.requestId);
       }
       for (const name in reply.headers) response.setHeader(name, reply.headers[name] ?? "");
-      response.status(reply.status).json(reply.body);
+      response.status(reply.status);
+      if (typeof reply.body === "string") response.type("text/plain; charset=utf-8").send(reply.body);
+      else response.json(reply.body);
     };
 }

@@ -1,5 +1,4 @@
 import type { ServerResponse } from "node:http";
-import type { Receipt } from "../audit/journal.ts";
 import type { ErrorCode, ErrorDetails, Fault } from "../errors.ts";
 import type { Decision } from "../policy/decision.ts";
 import type { components } from "./openapi.ts";
@@ -113,13 +112,12 @@ export interface Refusal {
   readonly message: string;
   readonly details: ErrorDetails;
   readonly decision?: Pick<Decision, "id" | "allow" | "reasons" | "revision">;
-  readonly receipt?: Receipt;
 }
 
 /** The problem that tells an HTTP caller of a refusal. */
-export function problemOf({ code, message, details, decision, receipt }: Refusal): Problem {
+export function problemOf({ code, message, details, decision }: Refusal): Problem {
   const { status, title, detail = message, retryAfter } = meanings[code];
-  const { faults, changeId, awsCode, allow, quota } = details;
+  const { faults, changeId, receipt, awsCode, allow, quota } = details;
   const seconds = details.retryAfter ?? retryAfter;
   return {
     code,
@@ -137,7 +135,7 @@ export function problemOf({ code, message, details, decision, receipt }: Refusal
       detail,
       ...(faults !== undefined && { errors: faults.map(faultForCaller) }),
       ...(decision !== undefined && { decision: decisionResource(decision) }),
-      ...(receipt !== undefined && { receipt: { index: receipt.index, leafHash: receipt.leafHash } }),
+      ...(receipt !== undefined && { receipt: receiptResource(receipt) }),
       ...(changeId !== undefined && { statusChange: changeId }),
       ...(awsCode !== undefined && { awsCode }),
     },
@@ -153,6 +151,12 @@ export function statusChangeUrl(id: string): string {
 export function decisionResource(decision: NonNullable<Refusal["decision"]>): components["schemas"]["Decision"] {
   const { id, allow, reasons, revision } = decision;
   return { id, allow, reasons: reasons.map(({ code, message }) => ({ code, message })), revision };
+}
+
+/** A receipt as the contract has it. */
+export function receiptResource(receipt: NonNullable<ErrorDetails["receipt"]>): components["schemas"]["Receipt"] {
+  const { index, leafHash, proof } = receipt;
+  return proof === undefined ? { index, leafHash } : { index, leafHash, proof };
 }
 
 function faultForCaller({ at, message }: Fault): NonNullable<ProblemBody["errors"]>[number] {

@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import type { RequestHandler } from "express";
 import { principalKey } from "../authn/principal.ts";
 import { LockkeeperError, type Quota } from "../errors.ts";
@@ -9,25 +10,48 @@ export interface LimitOptions {
   readonly refusals: Pick<Refusals, "rateLimited">;
 }
 
+export interface SourceLimitOptions {
+  readonly limits: Pick<Limits, "looked">;
+  readonly refusals: Pick<Refusals, "rateLimited">;
+}
+
 /** Counts the request against its principal's quota, and tells the caller what is left. */
 export function limit({ limits, refusals }: LimitOptions, name: Parameters<Limits["take"]>[0]): RequestHandler {
   return async (request, response, next) => {
     const { principal, context } = request.state;
     if (principal === undefined)
       throw new LockkeeperError("internal", "a request without a principal cannot be counted");
-    let quota: Quota;
-    try {
-      quota = await limits.take(name, principalKey(principal));
-    } catch (error) {
-      const { sourceIp } = context;
-      if (error instanceof LockkeeperError && error.code === "rate-limited")
-        refusals.rateLimited({ principal, quota: name, sourceIp });
-      throw error;
-    }
-    response.setHeader("RateLimit-Policy", rateLimitPolicy(quota));
-    response.setHeader("RateLimit", rateLimit(quota));
+    const { sourceIp } = context;
+    const quota = await counted(limits.take(name, principalKey(principal)), () =>
+      refusals.rateLimited({ principal, quota: name, sourceIp }),
+    );
+    tellQuota(response, quota);
     next();
   };
+}
+
+/** Counts a request for what is public against its source's quota. */
+export function limitSource({ limits, refusals }: SourceLimitOptions): RequestHandler {
+  return async (request, response, next) => {
+    const { sourceIp } = request.state.context;
+    const quota = await counted(limits.looked(sourceIp), () => refusals.rateLimited({ quota: "tree", sourceIp }));
+    tellQuota(response, quota);
+    next();
+  };
+}
+
+async function counted(count: Promise<Quota>, onRefused: () => void): Promise<Quota> {
+  try {
+    return await count;
+  } catch (error) {
+    if (error instanceof LockkeeperError && error.code === "rate-limited") onRefused();
+    throw error;
+  }
+}
+
+function tellQuota(response: ServerResponse, quota: Quota): void {
+  response.setHeader("RateLimit-Policy", rateLimitPolicy(quota));
+  response.setHeader("RateLimit", rateLimit(quota));
 }
 
 /** The RateLimit-Policy field (IETF draft-ietf-httpapi-ratelimit-headers-10): the quota and its window in seconds. */

@@ -16,7 +16,7 @@ const MINUTE_MS = 60_000;
 
 /**
  * The refusals that policy never sees: failed authentications are counted by source, requests beyond a quota by
- * principal. Each of these is one record a minute, so that a flood cannot fill the log, and leaves its trace there.
+ * principal, or by source where nobody has to say who they are. Each of these is one record a minute, so that a flood cannot fill the log, and leaves its trace there.
  */
 export class Refusals {
   readonly #options: RefusalsOptions;
@@ -35,7 +35,8 @@ export class Refusals {
   }
 
   rateLimited(limited: RateLimited): void {
-    const key = `${limited.quota} ${principalKey(limited.principal)}`;
+    const { quota, principal, sourceIp } = limited;
+    const key = `${quota} ${principal ? principalKey(principal) : networkOf(sourceIp)}`;
     this.#limited.add({ key, source: limited, seen: this.#once() });
   }
 

@@ -14,6 +14,8 @@ interface RequestState {
   readonly startedAt: number;
   /** The contract's `operationId`, once it is known. */
   operation: string | undefined;
+  /** The parameters in path and query, decoded, before the validator puts them into the contract's types. */
+  asSent: Readonly<Record<string, unknown>>;
   /** Set by authentication and by nothing else. */
   principal: Principal | undefined;
   /** Why it was refused, for the log: an error code, and what more the operator may know. */
@@ -57,6 +59,7 @@ export function takeIn({ clock, sourceAddress, headers }: TakeInOptions): Reques
       context: { receivedAt: clock.now(), sourceIp: sourceAddress(request), channel: "rest", requestId },
       startedAt: performance.now(),
       operation: undefined,
+      asSent: {},
       principal: undefined,
       refusal: undefined,
       decided: undefined,

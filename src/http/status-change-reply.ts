@@ -17,14 +17,14 @@ export function statusChangeReply(state: StatusChange, now: number): ReplyOf<"cr
   if (outcome === undefined) {
     const retryAfter = Math.max(1, ((deadline ?? now) - now) / 1000);
     const message = "This change is in flight. Ask again when it has ended.";
-    return problemOf({ code: "change-in-flight", message, details: { changeId: change.id, retryAfter }, receipt });
+    return problemOf({ code: "change-in-flight", message, details: { changeId: change.id, receipt, retryAfter } });
   }
   if (outcome.name === "applied" || (outcome.name === "unknown" && readBack?.result === "as-wanted")) {
     return { status: 201, headers: { Location: statusChangeUrl(change.id) }, body: statusChangeResource(state) };
   }
   const code = outcome.name === "unknown" ? "outcome-unknown" : failureCode(outcome);
   const awsCode = outcome.name === "failed" && outcome.how === "refused" ? { awsCode: outcome.code } : {};
-  return problemOf({ code, message: outcome.message, details: { changeId: change.id, ...awsCode }, receipt });
+  return problemOf({ code, message: outcome.message, details: { changeId: change.id, receipt, ...awsCode } });
 }
 
 /** A denial of a change, which is kept under its id like any other. */
@@ -33,18 +33,18 @@ export function deniedReply({
   decision,
   receipt,
 }: Pick<StatusChange, "change" | "decision" | "receipt">): Problem {
-  return denied(decision, receipt, { changeId: change.id });
+  return denied(decision, { changeId: change.id, receipt });
 }
 
 /** A denial of a look at something. */
 export function deniedReadReply({ decision, receipt }: Pick<StatusChange, "decision" | "receipt">): Problem {
-  return denied(decision, receipt, {});
+  return denied(decision, { receipt });
 }
 
 /** Not thrown: a denial is an ordinary answer, and the one that a flood consists of, so it costs no stack trace. */
-function denied(decision: StatusChange["decision"], receipt: StatusChange["receipt"], details: ErrorDetails): Problem {
+function denied(decision: StatusChange["decision"], details: ErrorDetails): Problem {
   const message = `Denied by policy: ${decision.reasons.map((reason) => reason.message).join(" ")}`;
-  return problemOf({ code: "denied", message, details, decision, receipt });
+  return problemOf({ code: "denied", message, details, decision });
 }
 
 /** How a change that provably had no effect is told. */

@@ -1,7 +1,8 @@
+import { wordsForCallers } from "../changes/iam-words.ts";
 import type { Outcome } from "../changes/outcome.ts";
 import type { StatusChange } from "../changes/status-change.ts";
 import type { components } from "./openapi.ts";
-import { decisionResource } from "./problem.ts";
+import { decisionResource, receiptResource } from "./problem.ts";
 
 type Resource = components["schemas"]["StatusChange"];
 
@@ -27,7 +28,7 @@ export function statusChangeResource(state: StatusChange): Resource {
     ...(outcome !== undefined && outcome.name !== "applied" && { error: errorOf(outcome) }),
     requestedAt: new Date(change.context.receivedAt).toISOString(),
     settledAt: settledAt === undefined ? null : new Date(settledAt).toISOString(),
-    receipt: { index: receipt.index, leafHash: receipt.leafHash },
+    receipt: receiptResource(receipt),
     warnings: warnings(state),
   };
 }
@@ -44,20 +45,12 @@ function changed({ change, decision, outcome, previousStatus }: StatusChange): b
   return previousStatus !== change.status;
 }
 
-/**
- * Why it was not applied. IAM's own words go no further than the record where they may name what is not the caller's to
- * know: "User: arn:aws:sts::…:assumed-role/… is not authorized to perform …".
- */
+/** Why it was not applied. Records of before 0.2 hold IAM's own words. */
 function errorOf(outcome: Exclude<Outcome, { name: "applied" }>): NonNullable<Resource["error"]> {
   const { code, message } = outcome;
   const isIamsOwn = outcome.name === "failed" && outcome.how === "refused";
-  return { code, message: isIamsOwn && !aboutTheRequest.has(code) ? iamRefused : message };
+  return { code, message: isIamsOwn ? wordsForCallers(code, message) : message };
 }
-
-/** Codes of IAM whose messages speak of what the caller has sent, and of nothing else. */
-const aboutTheRequest: ReadonlySet<string> = new Set(["NoSuchEntity", "ValidationError", "InvalidInput"]);
-const iamRefused =
-  "IAM refused, so nothing was changed; the code says why, and the audit record has IAM's own message.";
 
 function readBackResource(readBack: NonNullable<StatusChange["readBack"]>): components["schemas"]["ReadBack"] {
   const { result, observed, at, supersededBy } = readBack;

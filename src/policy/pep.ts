@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from "node:crypto";
-import type { Journal, Receipt } from "../audit/journal.ts";
+import type { Journal, ProvenReceipt, Receipt } from "../audit/journal.ts";
 import { type AuditRead, auditReadRecord, readDenialRecord } from "../audit/read-record.ts";
 import { denialRecord, whatIfRecord } from "../audit/record.ts";
 import { principalKey } from "../authn/principal.ts";
@@ -56,7 +56,7 @@ export type AuthorizedChange = AllowedChange;
 
 export type ChangeAuthorization =
   | { readonly allowed: true; readonly decision: Decision; readonly change: AuthorizedChange }
-  | { readonly allowed: false; readonly decision: Decision; readonly receipt: Receipt };
+  | { readonly allowed: false; readonly decision: Decision; readonly receipt: ProvenReceipt };
 
 export type ReadAuthorization =
   | { readonly allowed: true; readonly decision: Decision }
