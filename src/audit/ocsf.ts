@@ -22,7 +22,9 @@ export type EventCode =
   | "lockkeeper.service.stopped"
   | "lockkeeper.audit-key.changed"
   | "lockkeeper.policy.activated"
-  | "lockkeeper.audit.read";
+  | "lockkeeper.audit.read"
+  | "lockkeeper.audit.recovered"
+  | "lockkeeper.audit.pruned";
 
 /** The parts of an OCSF 1.8 API Activity event (class 6003) that differ from record to record. */
 export interface Event {

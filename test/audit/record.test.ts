@@ -10,6 +10,7 @@ import {
   serviceRecord,
 } from "../../src/audit/admin-record.ts";
 import type { AuditRecord } from "../../src/audit/journal.ts";
+import { prunedRecord, recoveredRecord } from "../../src/audit/log-record.ts";
 import type { EventCode } from "../../src/audit/ocsf.ts";
 import { auditReadRecord, readDenialRecord } from "../../src/audit/read-record.ts";
 import { denialRecord, intentRecord, outcomeRecord, reconciledRecord, whatIfRecord } from "../../src/audit/record.ts";
@@ -40,6 +41,9 @@ const service = {
   account: "123456789012",
   log: { origin: "lockkeeper/123456789012", verifierKey: "lockkeeper/123456789012+0a1b2c3d+AQID" },
 };
+
+const operator = { name: "ann", uid: 1000 };
+const checkpoint = "lockkeeper/123456789012\n7\n…";
 
 const seen = { count: 7, first: now, last: now + 900 };
 const limited = { principal, quota: "changes", sourceIp: "192.0.2.1" };
@@ -97,6 +101,39 @@ const samples: Record<EventCode, Readonly<Record<string, AuditRecord>>> = {
       { revision: "r", wasmDigest: "0".repeat(64), dataDigest: "1".repeat(64) },
       change.id,
       "123456789012",
+      now,
+    ),
+  },
+  "lockkeeper.audit.recovered": {
+    "recovered log": recoveredRecord(
+      {
+        reason: "the disk was lost",
+        operator,
+        origin: "lockkeeper/123456789012/recovered-1",
+        verifierKey: "lockkeeper/123456789012/recovered-1+0a1b2c3d+AQID",
+        account: "123456789012",
+        sealed: { place: "data/lockkeeper.sealed-1.db", origin: "lockkeeper/123456789012", size: 7, checkpoint },
+        outside: [
+          { memory: "file /mnt/checkpoint", checkpoint },
+          { memory: "endpoint https://memory.example", checkpoint: null, fault: "no answer" },
+        ],
+        carried: { changes: 1, records: 2, apiKeys: 3, damaged: [] },
+      },
+      now,
+    ),
+  },
+  "lockkeeper.audit.pruned": {
+    "pruned log": prunedRecord(
+      {
+        operator,
+        origin: "lockkeeper/123456789012",
+        account: "123456789012",
+        beforeIndex: 7,
+        before: now,
+        records: 6,
+        changes: 3,
+        checkpoint,
+      },
       now,
     ),
   },
