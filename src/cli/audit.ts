@@ -1,8 +1,11 @@
 import type { Command } from "commander";
+import { auditKey, auditKeygen } from "./audit-keygen.ts";
+import { auditReceipt } from "./audit-receipt.ts";
 import { auditShow } from "./audit-show.ts";
 import type { Output } from "./keys.ts";
 
 const count = (value: string) => Number.parseInt(value, 10);
+const several = (value: string, before: readonly string[]) => [...before, value];
 
 /** `lockkeeper audit …`: what operators and outsiders do with the log. */
 export function addAuditCommands(program: Command, output: Output): void {
@@ -14,4 +17,27 @@ export function addAuditCommands(program: Command, output: Output): void {
     .option("--last <n>", "how many of the newest", count, 1)
     .option("--data-dir <folder>", "where the log is", "data")
     .action((index, options) => auditShow(output, index, options));
+
+  audit
+    .command("keygen")
+    .description("make the key that signs a log, in a new file; its public key is printed")
+    .requiredOption("--origin <name>", "the log's name, like a URL without its scheme: example.com/lockkeeper")
+    .requiredOption("--out <file>", "where to keep the key")
+    .action((options) => auditKeygen(output, options));
+
+  audit
+    .command("key <file>")
+    .description("the public key of a signing key")
+    .action((file) => auditKey(output, file));
+
+  audit
+    .command("receipt <file>")
+    .description("check a receipt, a .tlog-proof or a reply with one, with the log's public key alone")
+    .option("--key <vkey>", "public key of the log, or of a witness; may be repeated", several, [])
+    .option("--key-file <file>", "file of public keys, one a line")
+    .option("--record <file>", "the record's bytes, for a receipt that does not carry them")
+    .option("--json", "for programs", false)
+    .action((file, options) => {
+      process.exitCode = auditReceipt(output, file, options);
+    });
 }

@@ -16,16 +16,20 @@ export interface TlogProof {
   readonly extra?: Uint8Array;
 }
 
-export interface VerifiedProof {
+/** That a leaf hash is in a log. */
+export interface VerifiedLeaf {
   readonly origin: string;
   readonly index: number;
-  /** Leaves in the tree that the entry is in. */
+  /** Leaves in the tree that it is in. */
   readonly size: number;
   readonly root: Buffer;
-  /** The bytes that are in the log. */
-  readonly entry: Uint8Array;
   /** Who signed: the log, and those witnesses that are known. */
   readonly signers: readonly NoteVerifier[];
+}
+
+export interface VerifiedProof extends VerifiedLeaf {
+  /** The bytes that are in the log. */
+  readonly entry: Uint8Array;
 }
 
 const HEADER = "c2sp.org/tlog-proof@v1";
@@ -72,20 +76,32 @@ export function parseProof(text: string): TlogProof & { readonly proof: readonly
  */
 export function verifyProof(
   text: string,
-  { verifiers, entry }: { readonly verifiers: readonly NoteVerifier[]; readonly entry?: Uint8Array },
+  { verifiers, entry }: { readonly verifiers: readonly NoteVerifier[]; readonly entry?: Uint8Array | undefined },
 ): VerifiedProof {
-  const { index, proof, checkpoint, extra } = parseProof(text);
-  const { text: head, verified: signers } = openNote(checkpoint, verifiers);
-  const { origin, size, root } = parseCheckpoint(head);
+  const proof = parseProof(text);
+  const bytes = entry ?? proof.extra;
+  if (bytes === undefined) throw new NoteError("The proof does not carry its entry, which has to be given beside it.");
+  return { ...verifyLeaf(proof, leafHash(bytes), verifiers), entry: bytes };
+}
+
+/**
+ * Proves, as `verifyProof` does, that a leaf with this hash is in the log; of what entry, the hash does not say.
+ * @throws NoteError saying what is wrong
+ */
+export function verifyLeaf(
+  { index, proof, checkpoint }: TlogProof,
+  leaf: Uint8Array,
+  verifiers: readonly NoteVerifier[],
+): VerifiedLeaf {
+  const { text, verified: signers } = openNote(checkpoint, verifiers);
+  const { origin, size, root } = parseCheckpoint(text);
   if (!signers.some(({ name }) => name === origin))
     throw new NoteError("The checkpoint is of another log: no known key of its origin has signed it.");
-  const bytes = entry ?? extra;
-  if (bytes === undefined) throw new NoteError("The proof does not carry its entry, which has to be given beside it.");
-  if (!verifyInclusion({ leaf: leafHash(bytes), index, size, proof, root }))
+  if (!verifyInclusion({ leaf, index, size, proof, root }))
     throw new NoteError(
       "The entry is not at this index in the signed tree: the entry, the index or the proof was changed.",
     );
-  return { origin, index, size, root, entry: bytes, signers };
+  return { origin, index, size, root, signers };
 }
 
 function hashOf(line: string): Buffer {
