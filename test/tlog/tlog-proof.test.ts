@@ -1,28 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { formatCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { parseCosigner, parseCosigningKey } from "../../src/tlog/cosignature.ts";
-import { GrowingTree } from "../../src/tlog/growing-tree.ts";
-import { leafHash } from "../../src/tlog/hash.ts";
-import { generateKey, NoteError, type NoteSigner, parseSigner, parseVerifier, signNote } from "../../src/tlog/note.ts";
+import { generateKey, NoteError, type NoteSigner, parseSigner, parseVerifier } from "../../src/tlog/note.ts";
 import { formatProof, parseProof, verifyProof } from "../../src/tlog/tlog-proof.ts";
+import { smallLog } from "./small-log.ts";
 import { hex } from "./tree.ts";
 
 const origin = "example.com/log";
-const log = parseSigner(generateKey(origin).signer);
-const verifiers = [parseVerifier(log.verifier)];
 const entry = (index: number) => Buffer.from(`{"record":${index},"name":"Łukasz"}`);
-
-/** The proof of one entry of a small log. */
-function proofOf(
-  index: number,
-  { size = 11, signers = [log] as NoteSigner[], name = origin, extra = entry(index) } = {},
-) {
-  const tree = GrowingTree.load(0, () => []);
-  for (let at = 0; at < size; at += 1) tree.append(leafHash(entry(at)));
-  const checkpoint = signNote(formatCheckpoint({ origin: name, size, root: tree.root() }), signers);
-  return formatProof({ index, proof: tree.inclusionProof(index), checkpoint, extra });
-}
+const log = smallLog(Array.from({ length: 11 }, (_, index) => entry(index).toString()));
+const verifiers = [log.verifier];
+const signedBy = (index: number, signers: readonly NoteSigner[], name = origin) =>
+  log.proof(index, { note: log.checkpoint(signers, name) });
 
 /** c2sp.org/tlog-proof, with its shortened signatures left out and its extra data made to be base64. */
 const published = `c2sp.org/tlog-proof@v1
@@ -58,14 +47,15 @@ describe("tlog-proofs", () => {
 
   it("prove their entry with the log's public key alone", () => {
     for (let index = 0; index < 11; index += 1) {
-      const verified = verifyProof(proofOf(index), { verifiers });
+      const verified = verifyProof(log.proof(index), { verifiers });
       expect(verified).toMatchObject({ origin, index, size: 11, entry: entry(index), signers: verifiers });
     }
-    expect(verifyProof(proofOf(0, { size: 1 }), { verifiers })).toMatchObject({ index: 0, size: 1 });
+    const alone = smallLog(["only"]);
+    expect(verifyProof(alone.proof(0), { verifiers: [alone.verifier] })).toMatchObject({ index: 0, size: 1 });
   });
 
   it("prove an entry that is given beside them, whatever their extra data says", () => {
-    const { extra: _, ...bare } = parseProof(proofOf(3));
+    const { extra: _, ...bare } = parseProof(log.proof(3));
     const text = formatProof(bare);
     expect(verifyProof(text, { verifiers, entry: entry(3) }).entry).toEqual(entry(3));
     expect(() => verifyProof(text, { verifiers, entry: entry(4) })).toThrow(/The entry is not at this index/);
@@ -76,7 +66,7 @@ describe("tlog-proofs", () => {
   });
 
   it("prove nothing with any single bit changed", () => {
-    const text = Buffer.from(proofOf(6));
+    const text = Buffer.from(log.proof(6));
     expect(verifyProof(text.toString(), { verifiers }).index).toBe(6);
     for (let bit = 0; bit < text.length * 8; bit += 1) {
       const changed = Buffer.from(text);
@@ -87,13 +77,13 @@ describe("tlog-proofs", () => {
 
   it("prove nothing under another key, of another log, or for another index", () => {
     const other = parseVerifier(generateKey(origin).verifier);
-    expect(() => verifyProof(proofOf(6), { verifiers: [other] })).toThrow(/None of the known keys/);
+    expect(() => verifyProof(log.proof(6), { verifiers: [other] })).toThrow(/None of the known keys/);
     const stranger = parseSigner(generateKey("example.org/other").signer);
     const both = [...verifiers, parseVerifier(stranger.verifier)];
     // The stranger's key is known, but not for this origin; and the log's own key speaks for its own origin only.
-    expect(() => verifyProof(proofOf(6, { signers: [stranger] }), { verifiers: both })).toThrow(/of another log/);
-    expect(() => verifyProof(proofOf(6, { name: "example.org/other" }), { verifiers })).toThrow(/of another log/);
-    const text = proofOf(6);
+    expect(() => verifyProof(signedBy(6, [stranger]), { verifiers: both })).toThrow(/of another log/);
+    expect(() => verifyProof(signedBy(6, [log.signer], "example.org/other"), { verifiers })).toThrow(/of another log/);
+    const text = log.proof(6);
     for (let index = 0; index < 11; index += 1)
       if (index !== 6)
         expect(() => verifyProof(text.replace("index 6", `index ${index}`), { verifiers })).toThrow(NoteError);
@@ -101,21 +91,21 @@ describe("tlog-proofs", () => {
 
   it("prove it after the key was changed, under the old one", () => {
     const next = parseSigner(generateKey(origin).signer);
-    const known = [next, log].map(({ verifier }) => parseVerifier(verifier));
-    expect(verifyProof(proofOf(2), { verifiers: known }).signers).toEqual([known[1]]);
-    expect(verifyProof(proofOf(2, { signers: [next] }), { verifiers: known }).signers).toEqual([known[0]]);
+    const known = [next, log.signer].map(({ verifier }) => parseVerifier(verifier));
+    expect(verifyProof(log.proof(2), { verifiers: known }).signers).toEqual([known[1]]);
+    expect(verifyProof(signedBy(2, [next]), { verifiers: known }).signers).toEqual([known[0]]);
   });
 
   it("carry the cosignatures of witnesses, which must be good when the witness is known", () => {
     const witness = parseCosigningKey(generateKey("witness.example.com/w1").signer, () => 1_700_000_000_000);
     const known = [...verifiers, parseCosigner(witness.verifier)];
-    const text = proofOf(2, { signers: [log, witness] });
+    const text = signedBy(2, [log.signer, witness]);
     expect(verifyProof(text, { verifiers: known }).signers).toEqual(known);
     expect(verifyProof(text, { verifiers }).signers).toEqual(verifiers);
     // A witness alone does not make a log.
-    expect(() => verifyProof(proofOf(2, { signers: [witness] }), { verifiers: known })).toThrow(/of another log/);
+    expect(() => verifyProof(signedBy(2, [witness]), { verifiers: known })).toThrow(/of another log/);
     const forged = { ...witness, sign: () => Buffer.alloc(72) };
-    expect(() => verifyProof(proofOf(2, { signers: [log, forged] }), { verifiers: known })).toThrow(
+    expect(() => verifyProof(signedBy(2, [log.signer, forged]), { verifiers: known })).toThrow(
       /signature under a known/,
     );
   });
@@ -147,7 +137,7 @@ describe("tlog-proofs", () => {
   });
 
   it("never end in another error, whatever they hold", () => {
-    const good = proofOf(6).split("\n");
+    const good = log.proof(6).split("\n");
     const line = fc.oneof(fc.constantFrom(...good, ...published.split("\n")), fc.string({ unit: "binary" }));
     const edits = fc.tuple(fc.nat(good.length), fc.nat(2), fc.array(line, { maxLength: 2 }));
     fc.assert(
