@@ -2,6 +2,8 @@ import { randomUUIDv7 } from "node:crypto";
 import { join } from "node:path";
 import { createApp } from "./app.ts";
 import { serviceRecord } from "./audit/admin-record.ts";
+import type { LogKeys } from "./audit/log-keys.ts";
+import { keepOwnSigningKey, logKeys, readSigningKey } from "./audit/signing-key.ts";
 import { openSqliteStore } from "./audit/sqlite/store.ts";
 import { openJournal } from "./audit/store-journal.ts";
 import { createApiKeyProof } from "./authn/api-key-proof.ts";
@@ -90,6 +92,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const opened = openSqliteStore(join(config.dataDir, "lockkeeper.db"), {
       exclusive: true,
       owner: sandbox ? "sandbox" : config.iam.account,
+      keys: configuredKeys(config),
     }).then((store) => openJournal(store, config.audit));
     closing.add(() => opened.then((journal) => journal.close(), notOpened));
     // The database opens in its own thread, and AWS answers, while the contract is read here.
@@ -198,6 +201,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await close().catch((err) => log.error({ err }, "what was opened could not be closed"));
     throw error;
   }
+}
+
+/** The keys of the configured log; one that nobody configured, the sandbox's, makes its own. */
+export function configuredKeys({ audit, dataDir }: Pick<Config, "audit" | "dataDir">): LogKeys {
+  const { origin, signingKeyFile, formerKeys } = audit;
+  const signingKey =
+    signingKeyFile === undefined
+      ? keepOwnSigningKey(join(dataDir, "signing-key"), origin)
+      : readSigningKey(signingKeyFile);
+  return logKeys({ origin, signingKey, formerKeys });
 }
 
 /** Milliseconds that closing may take when every part of it takes as long as it may. */

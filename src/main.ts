@@ -11,6 +11,7 @@ import { serve } from "./cli/serve.ts";
 import { systemClock } from "./clock.ts";
 import { loadConfig } from "./config.ts";
 import { LockkeeperError } from "./errors.ts";
+import { configuredKeys } from "./gateway.ts";
 import { version } from "./version.ts";
 
 const output = {
@@ -27,6 +28,7 @@ async function withJournal(
   const store = await openSqliteStore(join(config.dataDir, "lockkeeper.db"), {
     exclusive: false,
     owner: config.iam.account,
+    keys: configuredKeys(config),
   });
   const journal = openJournal(store, config.audit);
   try {

@@ -1,5 +1,5 @@
 import { ED25519, parseSigner, parseVerifierKey, verifierKey } from "../tlog/note.ts";
-import type { LogKeys } from "./log-keys.ts";
+import { type LogIdentity, type LogKeys, logIdentity } from "./log-keys.ts";
 
 /** Which of the logs that followed one another an origin names: 0 is the first, n the one that recovery n opened. */
 export interface Lineage {
@@ -32,14 +32,27 @@ export function keysUnder<K extends Pick<LogKeys, "origin" | "trustedKeys"> & Pa
   keys: K,
   origin: string,
 ): K | undefined {
-  if (lineageOf(origin).base !== keys.origin) return undefined;
   if (origin === keys.origin) return keys;
+  if (lineageOf(origin).base !== keys.origin) return undefined;
   return {
     ...keys,
     origin,
     trustedKeys: keys.trustedKeys.map((vkey) => verifierUnder(vkey, keys.origin, origin)),
     ...(keys.signingKey !== undefined && { signingKey: signerUnder(keys.signingKey, origin) }),
   };
+}
+
+/**
+ * The identity of the log that a store holds.
+ * @param origin the store's own
+ * @throws Error when it is no log of the configured lineage
+ */
+export function identityUnder(keys: LogKeys, origin: string): LogIdentity {
+  const own = keysUnder(keys, origin);
+  if (own !== undefined) return logIdentity(own);
+  throw new Error(
+    `it is the log ${origin}, and this Lockkeeper is to write the log ${keys.origin}. A log keeps its name: set audit.origin to ${lineageOf(origin).base}, or give the other log a place of its own (dataDir, or postgres.schema)`,
+  );
 }
 
 /** A key of another name than the log's is left as it is. */

@@ -108,6 +108,28 @@ export function prunedRecord(pruning: Pruning, time: number): AuditRecord {
   } satisfies Event);
 }
 
+/**
+ * The log is signed with another key from now on; the head over this record is the first under the new one.
+ * @param keys verifier keys (c2sp.org/signed-note), which are public
+ */
+export function keyChangedRecord(keys: { readonly former: string; readonly next: string }, time: number): AuditRecord {
+  const [origin = ""] = keys.next.split("+");
+  return auditRecord({
+    actor: { app_name: "lockkeeper" },
+    sourceEndpoint: { svc_name: "lockkeeper" },
+    code: "lockkeeper.audit-key.changed",
+    correlation: randomUUIDv7(),
+    time,
+    activity: "Update",
+    severity: "Low",
+    status: "Success",
+    message: `The log ${origin} is signed with another key from here on`,
+    api: { operation: "lockkeeper:ChangeAuditKey" },
+    resources: [{ type: "audit-log", uid: origin }],
+    unmapped: { former_verifier_key: keys.former, verifier_key: keys.next },
+  } satisfies Event);
+}
+
 function by({ name, uid }: Operator): Pick<Event, "actor" | "sourceEndpoint"> {
   return {
     actor: { app_name: "lockkeeper", user: { name, uid: String(uid) } },

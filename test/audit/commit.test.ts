@@ -7,7 +7,9 @@ import { Connection } from "../../src/audit/sqlite/connection.ts";
 import { reopenDatabase } from "../../src/audit/sqlite/database.ts";
 import { aChange, aDenial } from "../fixture/changes.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
+import { testLogKeys } from "../fixture/log-keys.ts";
 
+const database = { owner: "sandbox", keys: testLogKeys };
 const denial = (): Operation => ({ kind: "deny", ...aDenial(aChange()) });
 const orphan = (): Operation => ({
   kind: "finish",
@@ -21,7 +23,7 @@ describe("a commit to SQLite", () => {
   let other: DatabaseSync;
   beforeEach(() => {
     folder = dataFolder();
-    connection = new Connection({ file: folder.database, owner: "sandbox" });
+    connection = new Connection({ file: folder.database, ...database });
     other = new DatabaseSync(folder.database, { timeout: 0 });
   });
   afterEach(() => {
@@ -58,7 +60,7 @@ describe("a commit to SQLite", () => {
     rmSync(folder.database);
     expect(commit(connection, [denial()])).toMatchObject([{ ok: false, failure: "not-written" }]);
     expect(() => connection.toRead()).toThrow(/was removed under the running service/);
-    expect(() => reopenDatabase(folder.database, "sandbox")).toThrow("unable to open database file");
+    expect(() => reopenDatabase(folder.database, database)).toThrow("unable to open database file");
     expect(existsSync(folder.database)).toBe(false);
   });
 

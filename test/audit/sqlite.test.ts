@@ -9,6 +9,7 @@ import { openSqliteStore } from "../../src/audit/sqlite/store.ts";
 import { openJournal } from "../../src/audit/store-journal.ts";
 import { aChange, aDenial, anIntent } from "../fixture/changes.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
+import { testLogKeys } from "../fixture/log-keys.ts";
 import { journalSuite } from "./journal-suite.ts";
 
 const options = { deadlineMs: 5000, maxQueue: 1000 };
@@ -18,7 +19,7 @@ function recordsIn(database: string) {
   const db = new DatabaseSync(database, { readOnly: true });
   try {
     return db
-      .prepare("SELECT idx, body, leaf_hash FROM records ORDER BY idx")
+      .prepare("SELECT idx, body, lower(hex(leaf_hash)) AS leaf_hash FROM records ORDER BY idx")
       .all()
       .map((row) => ({ index: Number(row["idx"]), body: String(row["body"]), leafHash: String(row["leaf_hash"]) }));
   } finally {
@@ -28,7 +29,10 @@ function recordsIn(database: string) {
 
 journalSuite("SQLite", async () => {
   const folder = dataFolder();
-  const journal = openJournal(await openSqliteStore(folder.database, { exclusive: true, owner }), options);
+  const journal = openJournal(
+    await openSqliteStore(folder.database, { exclusive: true, owner, keys: testLogKeys }),
+    options,
+  );
   return {
     journal,
     records: async () => recordsIn(folder.database),
@@ -43,7 +47,7 @@ describe("the SQLite store", () => {
   const folder = dataFolder();
   const open: Journal[] = [];
   const journalOn = async (exclusive: boolean, file = folder.database, whose = owner) => {
-    const journal = openJournal(await openSqliteStore(file, { exclusive, owner: whose }), options);
+    const journal = openJournal(await openSqliteStore(file, { exclusive, owner: whose, keys: testLogKeys }), options);
     open.push(journal);
     return journal;
   };
@@ -87,7 +91,7 @@ describe("the SQLite store", () => {
 
   it("syncs every commit: WAL with synchronous=FULL", async () => {
     const { openDatabase } = await import("../../src/audit/sqlite/database.ts");
-    const db = openDatabase(folder.database, owner);
+    const { db } = openDatabase(folder.database, { owner, keys: testLogKeys });
     expect(Object.values(db.prepare("PRAGMA synchronous").get() ?? {})).toEqual([2]);
     expect(Object.values(db.prepare("PRAGMA journal_mode").get() ?? {})).toEqual(["wal"]);
     db.close();

@@ -10,6 +10,7 @@ import { type CreateKeyArguments, createKey, listKeys, revokeKey } from "../../s
 import { TestClock } from "../fixture/clock.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
 import { allOf, refusal } from "../fixture/errors.ts";
+import { testLogKeys } from "../fixture/log-keys.ts";
 
 const DAY = 86_400_000;
 let folder: ReturnType<typeof dataFolder>;
@@ -21,10 +22,13 @@ let noted: string[];
 beforeEach(async () => {
   folder = dataFolder();
   mkdirSync(folder.path, { recursive: true });
-  journal = openJournal(await openSqliteStore(folder.database, { exclusive: false, owner: "sandbox" }), {
-    deadlineMs: 5_000,
-    maxQueue: 64,
-  });
+  journal = openJournal(
+    await openSqliteStore(folder.database, { exclusive: false, owner: "sandbox", keys: testLogKeys }),
+    {
+      deadlineMs: 5_000,
+      maxQueue: 64,
+    },
+  );
   clock = new TestClock();
   printed = [];
   noted = [];

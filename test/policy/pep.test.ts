@@ -15,6 +15,7 @@ import {
 } from "../../src/policy/pep.ts";
 import { TestClock } from "../fixture/clock.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
+import { testLogKeys } from "../fixture/log-keys.ts";
 import { compileRego, pdpWith, sandboxData, shippedBundle } from "./policies.ts";
 import { ACCOUNT, change, context, principal, time } from "./requests.ts";
 
@@ -26,10 +27,13 @@ const folder = dataFolder();
 let journal: Journal;
 let clock: TestClock;
 beforeEach(async () => {
-  journal = openJournal(await openSqliteStore(folder.database, { exclusive: true, owner: "sandbox" }), {
-    deadlineMs: 5000,
-    maxQueue: 100,
-  });
+  journal = openJournal(
+    await openSqliteStore(folder.database, { exclusive: true, owner: "sandbox", keys: testLogKeys }),
+    {
+      deadlineMs: 5000,
+      maxQueue: 100,
+    },
+  );
   clock = new TestClock();
 });
 afterEach(async () => {

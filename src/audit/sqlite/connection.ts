@@ -1,51 +1,95 @@
-import { statSync } from "node:fs";
-import type { DatabaseSync } from "node:sqlite";
-import { openDatabase, reopenDatabase } from "./database.ts";
-import { Operations } from "./operations.ts";
+import { DatabaseSync } from "node:sqlite";
+import { type Head, LogFault } from "../head.ts";
+import { verifyTail } from "../log-tail.ts";
+import { type OpenDatabase, openDatabase, reopenDatabase } from "./database.ts";
+import { LogFiles } from "./log-files.ts";
+import { LogTables } from "./log-tables.ts";
+import type { DatabaseOptions } from "./migrations.ts";
+import { atOneMoment } from "./prepared.ts";
+import { Queries } from "./queries.ts";
+import { Spans } from "./spans.ts";
+import { codeOf, messageOf, SQLITE_CORRUPT, SQLITE_NOTADB } from "./sqlite-error.ts";
+import { Writer } from "./writer.ts";
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends DatabaseOptions {
   /** Path of the database. */
   readonly file: string;
-  /** An AWS account, or `sandbox`. */
-  readonly owner: string;
+}
+
+interface Open extends OpenDatabase {
+  readonly writer: Writer;
+  readonly queries: Queries;
 }
 
 /** The connection to the log's database, thrown away and made anew when a write has failed. */
 export class Connection {
   readonly #options: ConnectionOptions;
-  /** Device and inode of the file that holds the log. */
-  readonly #identity: string;
-  #open: { readonly db: DatabaseSync; readonly operations: Operations } | undefined;
+  readonly #files: LogFiles;
+  #open: Open | undefined;
+  /** The newest head that was durable when the last connection was closed. */
+  #remembered: Head | undefined;
   #unsynced = false;
+  #fault: LogFault | undefined;
 
-  /** @throws LockkeeperError `audit-unavailable` */
+  /** @throws Error when the database cannot be used, and LogFault when the log does not end as it was written */
   constructor(options: ConnectionOptions) {
+    const { file } = options;
     this.#options = options;
-    const db = openDatabase(options.file, options.owner);
-    this.#open = { db, operations: new Operations(db) };
-    this.#identity = identityOf(options.file) ?? "";
+    this.#open = opened(openDatabase(file, options));
+    this.#files = new LogFiles(file);
+    this.#files.opened();
   }
 
   /**
    * What the file says; after a sync has failed that may be more than a power cut would leave.
    * @throws Error when the database cannot be opened now
    */
-  toRead(): DatabaseSync {
-    return this.#current().db;
+  toRead(): Queries {
+    return this.#current().queries;
   }
 
   /**
    * A connection whose commits can be believed.
-   * @throws Error when the file is not the one that was opened at first, or a sync that failed has not been made up for
+   * @throws LogFault when the log is not the one that was written here; Error when a file of it is not the one that was
+   *   opened, or a sync that failed has not been made up for
    */
-  toWrite(): { readonly db: DatabaseSync; readonly operations: Operations } {
-    this.#assertInPlace();
-    const open = this.#current();
+  toWrite(): Writer {
+    this.#assertUsable();
+    const { db, writer } = this.#current();
     if (this.#unsynced) {
-      syncAll(open.db);
+      syncAll(db);
       this.#unsynced = false;
     }
-    return open;
+    return writer;
+  }
+
+  /** Verifier keys: the one that is configured to sign, and the one that has signed last. */
+  keys(): { readonly signingKey: string; readonly formerKey: string | undefined } {
+    const { identity, writer } = this.#current();
+    return { signingKey: identity.signer.verifier, formerKey: writer.log.newestKey() };
+  }
+
+  /**
+   * Looks whether the log is where it was and what it was; the database also as a newcomer would find it, since this
+   * connection has a part of it in memory.
+   * @throws Error as `toWrite`
+   */
+  check(): void {
+    this.#assertUsable();
+    const open = this.#current();
+    try {
+      open.writer.look();
+      if (this.#files.changed()) this.#lookAnew(open);
+    } catch (error) {
+      throw this.poisonedBy(error);
+    }
+  }
+
+  /** @returns the error, after which nothing more is written when it says that the log is another than it was */
+  poisonedBy(error: unknown): unknown {
+    if (error instanceof LogFault) this.#fault ??= error;
+    else if (isCorrupt(error)) this.#fault ??= new LogFault(`SQLite cannot read it: ${messageOf(error)}`);
+    return this.#fault ?? error;
   }
 
   /**
@@ -54,12 +98,14 @@ export class Connection {
    */
   discard({ unsynced }: { readonly unsynced: boolean }): void {
     this.#unsynced ||= unsynced;
+    this.#remembered = this.#open?.writer.head ?? this.#remembered;
     try {
       this.#open?.db.close();
     } catch {
       // It is given up either way.
     }
     this.#open = undefined;
+    this.#files.closed();
   }
 
   close(): void {
@@ -67,31 +113,49 @@ export class Connection {
     this.#open = undefined;
   }
 
-  #current(): { readonly db: DatabaseSync; readonly operations: Operations } {
+  #assertUsable(): void {
+    if (this.#fault !== undefined) throw this.#fault;
+    this.#files.assertInPlace();
+  }
+
+  #current(): Open {
     if (this.#open === undefined) {
-      const { file, owner } = this.#options;
-      this.#assertInPlace();
-      const db = reopenDatabase(file, owner);
-      this.#open = { db, operations: new Operations(db) };
+      this.#assertUsable();
+      try {
+        this.#open = opened(reopenDatabase(this.#options.file, this.#options), this.#remembered);
+      } catch (error) {
+        throw this.poisonedBy(error);
+      }
+      this.#files.opened();
     }
     return this.#open;
   }
 
-  /** A connection goes on writing into a file that was deleted, and nobody would find what is in there. */
-  #assertInPlace(): void {
-    const { file } = this.#options;
-    const found = identityOf(file);
-    if (found === this.#identity) return;
-    throw new Error(
-      `${file} was ${found === undefined ? "removed" : "replaced"} under the running service. Stop it, put the log back, start it again`,
-    );
+  #lookAnew({ writer, identity }: Open): void {
+    const db = new DatabaseSync(this.#options.file, { readOnly: true });
+    try {
+      const log = new LogTables(db, new Spans(db));
+      atOneMoment(db, () => verifyTail(log.tail(), identity, writer.head));
+    } finally {
+      db.close();
+    }
   }
 }
 
-/** @returns undefined when there is no such file */
-function identityOf(file: string): string | undefined {
-  const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
-  return stat && `${stat.dev} ${stat.ino}`;
+/** @throws LogFault when the log does not end as it was written; it is closed then */
+function opened({ db, identity }: OpenDatabase, remembered?: Head): Open {
+  try {
+    const writer = new Writer(db, identity, remembered);
+    return { db, identity, writer, queries: new Queries(db, writer.log, identity) };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function isCorrupt(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
 }
 
 /**

@@ -3,43 +3,38 @@ import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { LockkeeperError } from "../../errors.ts";
-import { migrate, ownerOf } from "./migrations.ts";
+import type { LogIdentity } from "../log-keys.ts";
+import { type DatabaseOptions, identityOf, migrate } from "./migrations.ts";
 
 /** The first release in which the WAL-reset fault of earlier ones is mended. */
 const OLDEST_SQLITE = [3, 51, 3] as const;
 /** How long another process's transaction is waited for: a key command beside the running gateway. */
-const BUSY_TIMEOUT_MS = 1500;
+export const BUSY_TIMEOUT_MS = 1500;
+
+export interface OpenDatabase {
+  readonly db: DatabaseSync;
+  readonly identity: LogIdentity;
+}
 
 /**
  * Opens the log's database, creates and migrates it where needed, and makes sure that a commit is on disk when it
  * returns: WAL with `synchronous=FULL`. Asked for and then asserted, since a build can default to NORMAL, which loses
  * acknowledged records on a power cut.
  * @param file path of the database; its folder is created
- * @param owner an AWS account, or `sandbox`: whose changes the log holds. The first one to open a database owns it
- * @throws LockkeeperError `audit-unavailable` when the file cannot be used so, or belongs to another owner
+ * @throws Error when the file cannot be used so, or is another owner's, or another log
  */
-export function openDatabase(file: string, owner: string): DatabaseSync {
+export function openDatabase(file: string, options: DatabaseOptions): OpenDatabase {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
-    try {
-      chmodSync(file, 0o600);
-      assertVersion(db);
-      setDurable(db);
-      migrate(db, owner);
-      assertOwner(db, owner);
-      return db;
-    } catch (error) {
-      db.close();
-      throw error;
-    }
-  } catch (cause) {
-    throw new LockkeeperError(
-      "audit-unavailable",
-      `The audit database ${file} cannot be used: ${messageOf(cause)}.`,
-      {},
-      { cause },
-    );
+    chmodSync(file, 0o600);
+    assertVersion(db);
+    setDurable(db);
+    migrate(db, options);
+    return { db, identity: identityOf(db, options) };
+  } catch (error) {
+    db.close();
+    throw error;
   }
 }
 
@@ -48,15 +43,14 @@ export function openDatabase(file: string, owner: string): DatabaseSync {
  * it, and an empty one in its place would let credentials loose that are locked.
  * @throws Error when it cannot be opened, or is not what it was
  */
-export function reopenDatabase(file: string, owner: string): DatabaseSync {
+export function reopenDatabase(file: string, options: DatabaseOptions): OpenDatabase {
   const url = pathToFileURL(file);
   // https://www.sqlite.org/uri.html: "rw" opens for reading and writing, and does not create.
   url.searchParams.set("mode", "rw");
   const db = new DatabaseSync(url, { timeout: BUSY_TIMEOUT_MS });
   try {
     setDurable(db);
-    assertOwner(db, owner);
-    return db;
+    return { db, identity: identityOf(db, options) };
   } catch (error) {
     db.close();
     throw error;
@@ -93,15 +87,6 @@ function setDurable(db: DatabaseSync): void {
   assertPragma(db, "synchronous", 2);
 }
 
-function assertOwner(db: DatabaseSync, owner: string): void {
-  const found = ownerOf(db);
-  if (found === owner) return;
-  const [whose, mine] = [found, owner].map((one) => (one === "sandbox" ? "the sandbox" : `the AWS account ${one}`));
-  throw new Error(
-    `it belongs to ${whose}, and this Lockkeeper works for ${mine}. Give each a data folder of its own (dataDir)`,
-  );
-}
-
 function assertVersion(db: DatabaseSync): void {
   const version = String(db.prepare("SELECT sqlite_version() AS version").get()?.["version"]);
   const parts = version.split(".").map(Number);
@@ -115,8 +100,4 @@ function assertVersion(db: DatabaseSync): void {
 function assertPragma(db: DatabaseSync, name: string, wanted: string | number): void {
   const value = Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];
   if (value !== wanted) throw new Error(`PRAGMA ${name} is ${String(value)} and not ${wanted}`);
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { LockkeeperError } from "../../errors.ts";
+import type { LogKeys } from "../log-keys.ts";
 import type { Operation, OperationOutcome, Query, QueryResult, QueryResults, Store } from "../operation.ts";
 import type { WorkerOptions, WorkerReply, WorkerRequest } from "./worker.ts";
 
@@ -8,6 +9,9 @@ export interface SqliteStoreOptions {
   readonly exclusive: boolean;
   /** The AWS account whose changes the log holds, or `sandbox`. A folder that belongs to another one is refused. */
   readonly owner: string;
+  readonly keys: LogKeys;
+  /** Epoch milliseconds; default: the machine's clock. */
+  readonly now?: () => number;
 }
 
 type Unnumbered<T> = T extends { id: number } ? Omit<T, "id"> : never;
@@ -16,10 +20,11 @@ type Unnumbered<T> = T extends { id: number } ? Omit<T, "id"> : never;
  * The log in one SQLite file, owned by a thread of its own.
  * @param file path of the database, `data/lockkeeper.db`
  * @throws LockkeeperError `audit-unavailable`: locked by another gateway, not writable, written by a newer version,
- *   another owner's
+ *   another owner's, another log, not ending as it was written, signed by a key that is not trusted
  */
 export async function openSqliteStore(file: string, options: SqliteStoreOptions): Promise<Store> {
-  const store = new SqliteStore({ file, ...options });
+  const { now = Date.now, ...rest } = options;
+  const store = new SqliteStore({ file, ...rest, now: now() });
   await store.opened;
   return store;
 }
@@ -67,6 +72,11 @@ class SqliteStore implements Store {
     const reply = await this.#ask({ query });
     if ("error" in reply) throw new Error(reply.error);
     return ("result" in reply ? reply.result : undefined) as QueryResult as QueryResults[K];
+  }
+
+  async check(): Promise<void> {
+    const reply = await this.#ask({ check: true });
+    if ("error" in reply) throw new Error(reply.error);
   }
 
   async close(): Promise<void> {

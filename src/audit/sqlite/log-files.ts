@@ -1,0 +1,59 @@
+import { statSync } from "node:fs";
+
+/**
+ * The files that make up the log's database, to be recognised again: a connection goes on writing into a file that was
+ * deleted, and nobody would find what is in there (https://www.sqlite.org/howtocorrupt.html, 4.).
+ */
+export class LogFiles {
+  readonly #file: string;
+  readonly #identity: string;
+  /** Of the files beside it, as long as a connection has them open. */
+  #companions: ReadonlyMap<string, string> = new Map();
+  #content = "";
+
+  /** @param file path of the database, which is open */
+  constructor(file: string) {
+    this.#file = file;
+    this.#identity = identityOf(file) ?? "";
+  }
+
+  /** A connection was opened: it keeps these files until it is closed. */
+  opened(): void {
+    const present = ["-wal", "-shm"].map((end) => [this.#file + end, identityOf(this.#file + end)] as const);
+    this.#companions = new Map(present.flatMap(([file, id]) => (id === undefined ? [] : [[file, id]])));
+  }
+
+  /** The connection was closed. */
+  closed(): void {
+    this.#companions = new Map();
+  }
+
+  /** @throws Error when one of them is not the one that was opened */
+  assertInPlace(): void {
+    assertSame(this.#file, this.#identity);
+    for (const [file, identity] of this.#companions) assertSame(file, identity);
+  }
+
+  /** Whether the database itself was written since the last time: by a checkpoint, or by something else. */
+  changed(): boolean {
+    const stat = statSync(this.#file, { bigint: true, throwIfNoEntry: false });
+    const content = `${stat?.size} ${stat?.mtimeNs}`;
+    const changed = content !== this.#content;
+    this.#content = content;
+    return changed;
+  }
+}
+
+function assertSame(file: string, identity: string): void {
+  const found = identityOf(file);
+  if (found === identity) return;
+  throw new Error(
+    `${file} was ${found === undefined ? "removed" : "replaced"} under the running service. Stop it, put the log back, start it again`,
+  );
+}
+
+/** Device and inode; undefined when there is no such file. */
+function identityOf(file: string): string | undefined {
+  const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
+  return stat && `${stat.dev} ${stat.ino}`;
+}

@@ -1,0 +1,161 @@
+/** Schema version 1, of Lockkeeper 0.1. A released step is never changed. */
+export const version1 = `
+  CREATE TABLE settings (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE records (
+    idx INTEGER PRIMARY KEY,
+    uid TEXT NOT NULL,
+    correlation TEXT NOT NULL,
+    body TEXT NOT NULL,
+    leaf_hash TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE changes (
+    id TEXT PRIMARY KEY,
+    principal TEXT NOT NULL,
+    account TEXT NOT NULL,
+    type TEXT NOT NULL,
+    credential_id TEXT NOT NULL,
+    user_key TEXT NOT NULL,
+    user_name TEXT NOT NULL,
+    status TEXT NOT NULL,
+    requested_at INTEGER NOT NULL,
+    deadline INTEGER,
+    outcome TEXT,
+    first_idx INTEGER NOT NULL,
+    outcome_idx INTEGER,
+    reconciled_idx INTEGER,
+    superseded_id TEXT,
+    settled_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE inflight (
+    account TEXT NOT NULL,
+    type TEXT NOT NULL,
+    user_key TEXT NOT NULL,
+    credential_id TEXT NOT NULL,
+    change_id TEXT NOT NULL UNIQUE,
+    deadline INTEGER NOT NULL,
+    PRIMARY KEY (account, type, user_key, credential_id)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE idempotency (
+    principal TEXT NOT NULL,
+    key TEXT NOT NULL,
+    body_hash TEXT NOT NULL,
+    change_id TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (principal, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX idempotency_by_expiry ON idempotency (expires_at);
+  CREATE INDEX idempotency_by_change ON idempotency (change_id);
+
+  CREATE TABLE api_keys (
+    id TEXT PRIMARY KEY,
+    secret_hash TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    principal_json TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    revoked_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+`;
+
+/**
+ * Indexes by which the log is searched begin with a stretch of 2^12 = 4,096 records, so that what is appended goes into
+ * the few pages of the newest stretch, however large the log is and however its keys are spread. A search asks stretch
+ * after stretch.
+ */
+export const STRETCH_BITS = 12;
+export const STRETCH: number = 2 ** STRETCH_BITS;
+
+/** Kinds of records of which a log is full: they are found by reading on, the others by an index. */
+export const frequentCodes: readonly string[] = [
+  "credential.status.denied",
+  "credential.status.intent",
+  "credential.status.outcome",
+  "credential.status.what-if",
+];
+
+/** What a record is that the index of the others holds; a search must say it in the same words. */
+export const isRareCode = `code NOT IN (${frequentCodes.map((code) => `'${code}'`).join(", ")})`;
+
+/**
+ * Schema version 2: the tree and its signed heads, bodies that can be pruned, and search. Small columns come first: a
+ * hash is read without the body behind it. What version 1 had is in records_1 and changes_1 until it is copied.
+ */
+export const version2 = `
+  ALTER TABLE records RENAME TO records_1;
+  ALTER TABLE changes RENAME TO changes_1;
+
+  CREATE TABLE records (
+    idx INTEGER PRIMARY KEY,
+    leaf_hash BLOB NOT NULL,
+    uid TEXT NOT NULL,
+    correlation TEXT NOT NULL,
+    code TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    body TEXT
+  ) STRICT;
+
+  CREATE TABLE nodes (
+    level INTEGER NOT NULL,
+    idx INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (level, idx)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE checkpoints (
+    size INTEGER PRIMARY KEY,
+    note TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE keys (
+    first_size INTEGER PRIMARY KEY,
+    vkey TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE changes (
+    first_idx INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    principal TEXT NOT NULL,
+    account TEXT NOT NULL,
+    type TEXT NOT NULL,
+    credential_id TEXT NOT NULL,
+    user_key TEXT NOT NULL,
+    user_name TEXT NOT NULL,
+    status TEXT NOT NULL,
+    requested_at INTEGER NOT NULL,
+    deadline INTEGER,
+    outcome TEXT,
+    outcome_idx INTEGER,
+    reconciled_idx INTEGER,
+    superseded_id TEXT,
+    settled_at INTEGER
+  ) STRICT;
+
+  CREATE TABLE spans (
+    stretch INTEGER PRIMARY KEY,
+    first_time INTEGER NOT NULL,
+    last_time INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE leases (
+    name TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`;
+
+/** Made when the rows of version 1 are in. */
+export const version2Indexes = `
+  CREATE INDEX records_by_correlation ON records (correlation);
+  CREATE INDEX records_by_code ON records (code) WHERE ${isRareCode};
+  CREATE INDEX changes_by_user ON changes (first_idx >> ${STRETCH_BITS}, user_key);
+  CREATE INDEX changes_by_credential ON changes (first_idx >> ${STRETCH_BITS}, credential_id);
+  CREATE INDEX changes_by_principal ON changes (first_idx >> ${STRETCH_BITS}, principal);
+  CREATE INDEX changes_by_outcome ON changes (first_idx >> ${STRETCH_BITS}, coalesce(outcome, 'pending'));
+`;
