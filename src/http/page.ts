@@ -1,3 +1,6 @@
+/** How many there are on a page unless the caller says it: the contract's default for `limit`. */
+export const PAGE_SIZE = 20;
+
 /** Values of a query string; what is undefined was not given. */
 export type QueryValues = Readonly<Record<string, string | number | undefined>>;
 

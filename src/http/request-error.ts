@@ -67,6 +67,9 @@ function faultOf({ path, message, errorCode }: ValidationError): Fault {
   }
   const [, place, name] = /^\/(params|headers|query)\/([\w-]{1,64})$/.exec(path) ?? [];
   const where = place === undefined ? undefined : placeNames[place];
+  if (place === "query" && message.startsWith("Unknown query parameter")) {
+    return { at: `query ${name}`, message: "is no parameter of this operation" };
+  }
   // Without one of Ajv's keywords the message was put together by hand there, and could hold what was sent.
   if (where === undefined || errorCode === undefined) return { at: "request", message: "is malformed" };
   return { at: `${where} ${name}`, message };

@@ -6,7 +6,7 @@ import type { Clock } from "../clock.ts";
 import { LockkeeperError } from "../errors.ts";
 import { authorizeRead, type PepOptions } from "../policy/pep.ts";
 import { type Call, operation } from "./operation.ts";
-import { pageReply, urlWith } from "./page.ts";
+import { PAGE_SIZE, pageReply, urlWith } from "./page.ts";
 import { type Search, searchCursor, searchPosition } from "./search-cursor.ts";
 import { deniedReadReply } from "./status-change-reply.ts";
 import { statusChangeResource } from "./status-change-resource.ts";
@@ -22,15 +22,13 @@ export interface SearchStatusChangesOptions {
 
 type Query = Call<"searchStatusChanges">["query"];
 
-const DEFAULT_LIMIT = 20;
-
 /**
  * `GET /v1/status-changes`: the changes that fit, the newest first. Policy is asked about the search and not about each
  * change: it allows one in which nothing can be found that its caller must not see.
  */
 export function searchStatusChanges({ pep, journal, clock, account }: SearchStatusChangesOptions): RequestHandler {
   return operation("searchStatusChanges")(async ({ query, principal, context }) => {
-    const { user: userName, credentialType: type, credentialId, outcome, limit = DEFAULT_LIMIT } = query;
+    const { user: userName, credentialType: type, credentialId, outcome, limit = PAGE_SIZE } = query;
     const range = timeRange(query);
     const requestedBy = requesterIn(query);
     const search = searchOf(query, principal);

@@ -27,5 +27,8 @@ ${change("sandbox-viewer")}
 3. Bob's credentials now:
 curl -s ${url}/v1/users/Bob/credentials -H 'Authorization: Bearer sandbox-viewer'
 
+4. An auditor reads what is on record:
+curl -s '${url}/v1/audit/records?code=credential.status.denied' -H 'Authorization: Bearer sandbox-auditor'
+
 `;
 }

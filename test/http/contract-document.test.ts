@@ -7,6 +7,11 @@ import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { stringify } from "yaml";
 import { loadContract, requestValidation } from "../../src/http/contract.ts";
+import { PAGE_SIZE } from "../../src/http/page.ts";
+import { parseCheckpoint } from "../../src/tlog/checkpoint.ts";
+import { leafHash } from "../../src/tlog/hash.ts";
+import { openNote, parseVerifier } from "../../src/tlog/note.ts";
+import { verifyProof } from "../../src/tlog/tlog-proof.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
 import { document, strictAjv } from "../fixture/documented-replies.ts";
 
@@ -46,6 +51,30 @@ describe("a contract that cannot be kept stops the start", () => {
 
   it("when it has no such path", () => {
     expect(() => loadContract().only("/v1/nothing")).toThrow("openapi.yaml has no path /v1/nothing");
+  });
+});
+
+describe("the examples", () => {
+  const { examples, parameters } = document.components;
+  const example = <T>(name: string) => examples[name]?.value as T;
+  const key = parseVerifier(String(examples["Checkpoint"]?.summary.split(" ").at(-1)));
+
+  it("of records and receipts are true: they verify with the key that is named beside the checkpoint", () => {
+    const { text, proof, leafHash: hash, record } = example<Readonly<Record<string, string>>>("RecordOfTheStart");
+    expect(JSON.parse(String(text))).toEqual(record);
+    expect(leafHash(String(text)).toString("hex")).toBe(hash);
+    expect(Buffer.from(verifyProof(String(proof), { verifiers: [key] }).entry).toString()).toBe(text);
+
+    const { id, receipt } = example<{ id: string; receipt: Readonly<Record<string, string>> }>("Applied");
+    const { index, entry, root } = verifyProof(String(receipt["proof"]), { verifiers: [key] });
+    expect([index, leafHash(entry).toString("hex")]).toEqual([receipt["index"], receipt["leafHash"]]);
+    expect(JSON.parse(Buffer.from(entry).toString())).toMatchObject({ metadata: { correlation_uid: id } });
+    const head = parseCheckpoint(openNote(example<string>("Checkpoint"), [key]).text);
+    expect([head.size, head.root]).toEqual([5, root]);
+  });
+
+  it("of a page has as many as the contract says there are", () => {
+    expect(parameters["Limit"]?.schema["default"]).toBe(PAGE_SIZE);
   });
 });
 

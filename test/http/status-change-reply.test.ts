@@ -86,6 +86,20 @@ describe("the reply to somebody who asked for a change", () => {
       problem: { decision: { allow: false, reasons: [{ code: "not-permitted" }] }, receipt: { index: 7 } },
     });
   });
+
+  it.each<[string, Partial<StatusChange>]>([
+    ["of one that was applied", { outcome: applied }],
+    ["of a denial", { decision: aDecision(false) }],
+    ["of one that is not settled", {}],
+    ["of one that IAM refused", { outcome: refused("AccessDenied") }],
+    ["of one whose answer was lost", { outcome: lost }],
+  ])("shows the receipt's proof as far as it is known: %s", (_what, parts) => {
+    for (const proof of ["c2sp.org/tlog-proof@v1\n…", null, undefined]) {
+      const receipt = { index: 7, leafHash: "a".repeat(64), ...(proof !== undefined && { proof }) };
+      const reply = statusChangeReply(state({ ...parts, receipt }), now);
+      expect("problem" in reply ? reply.problem.receipt : reply.body.receipt).toEqual(receipt);
+    }
+  });
 });
 
 describe("a status change as a resource", () => {

@@ -1,17 +1,15 @@
 import type { RequestHandler } from "express";
 import { authorizeAuditRead } from "../../policy/pep.ts";
 import { operation } from "../operation.ts";
-import { given, pageReply, urlWith } from "../page.ts";
+import { given, PAGE_SIZE, pageReply, urlWith } from "../page.ts";
 import { deniedReadReply } from "../status-change-reply.ts";
 import { timeRange } from "../time-range.ts";
 import { type AuditReadOptions, recordOf } from "./record.ts";
 
-const DEFAULT_LIMIT = 20;
-
 /** `GET /v1/audit/records`: records in their order, from an index on. */
 export function listRecords({ pep, journal }: AuditReadOptions<"records">): RequestHandler {
   return operation("listRecords")(async ({ query, principal, context }) => {
-    const { from = 0, limit = DEFAULT_LIMIT, code, correlation } = query;
+    const { from = 0, limit = PAGE_SIZE, code, correlation } = query;
     const range = timeRange(query);
     const what = { operation: "listRecords", query: given({ ...query, from, limit }) };
     const authorization = await authorizeAuditRead(pep, { principal, context }, what);

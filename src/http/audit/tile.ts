@@ -16,7 +16,7 @@ export function getTile(reads: Pick<TreeReads, "tile">): RequestHandler {
     const tile = parseTilePath(request.path.slice(PREFIX.length));
     const hashes = tile && (await reads.tile(tile));
     if (hashes === undefined) {
-      const message = tile === undefined ? "No hash tile has such a path (c2sp.org/tlog-tiles)." : notYet;
+      const message = tile === undefined ? noPath : notYet;
       throw new LockkeeperError("not-found", message);
     }
     response.setHeader("Cache-Control", KEPT_FOR_GOOD);
@@ -24,4 +24,5 @@ export function getTile(reads: Pick<TreeReads, "tile">): RequestHandler {
   };
 }
 
+const noPath = "There is no hash tile at this path; c2sp.org/tlog-tiles says how they are written.";
 const notYet = "The log's tree has no such tile yet; its checkpoint says how large it is.";
