@@ -29,5 +29,6 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
   if (left.length !== HASH_BYTES || right.length !== HASH_BYTES) throw new RangeError("a hash has 32 bytes");
   node.set(left, 1);
   node.set(right, 1 + HASH_BYTES);
-  return hash("sha256", node, "buffer");
+  // Node makes a string of a digest in less than half the time that it takes for a buffer.
+  return Buffer.from(hash("sha256", node, "binary"), "binary");
 }
