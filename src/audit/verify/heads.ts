@@ -1,0 +1,112 @@
+import type { LogReader, StoredCheckpoint } from "../log-reader.ts";
+import type { CheckedHead } from "./checked-head.ts";
+import type { Findings } from "./findings.ts";
+import { Signatures } from "./signatures.ts";
+
+/** Heads that one key has signed. */
+export interface KeyUse {
+  readonly vkey: string;
+  heads: number;
+  /** Sizes of the first and the last of them. */
+  readonly first: number;
+  last: number;
+}
+
+interface Chunk {
+  readonly heads: readonly CheckedHead[];
+  readonly last: number;
+}
+
+/** The signed heads of a log in order of their size, each looked at by itself: form, signature, origin, place. */
+export class Heads {
+  /** Of the keys that are trusted. */
+  readonly keys = new Map<string, KeyUse>();
+  /** Heads that were read. */
+  count = 0;
+  /** Of the log, as its heads say; undefined as long as there is none. */
+  origin: string | undefined;
+  /** Size of the newest sound one; 0 when there is none. */
+  newest = 0;
+  readonly #findings: Findings;
+  readonly #signatures: Signatures;
+  readonly #chunks: AsyncIterator<readonly StoredCheckpoint[]>;
+  #ready: CheckedHead[] = [];
+  /** The next chunk, whose signatures are being checked meanwhile. */
+  #coming: Promise<Chunk | undefined>;
+  /** Size of the last one that was given or is ready, and of the last one that was read. */
+  #given = -1;
+  #last = -1;
+
+  /** @param origin that all heads must have; by default the first one's */
+  constructor(
+    reader: Pick<LogReader, "checkpoints">,
+    trustedKeys: readonly string[],
+    origin: string | undefined,
+    findings: Findings,
+  ) {
+    this.#findings = findings;
+    this.origin = origin;
+    this.#signatures = new Signatures(trustedKeys);
+    this.#chunks = reader.checkpoints()[Symbol.asyncIterator]();
+    this.#coming = this.#ahead();
+  }
+
+  /** The sound ones among those that were not given yet and are of at most this size. */
+  async upTo(size: number): Promise<readonly CheckedHead[]> {
+    while (this.#given <= size) {
+      const chunk = await this.#coming;
+      if (chunk === undefined) break;
+      this.#ready.push(...chunk.heads);
+      this.#given = chunk.last;
+      this.#coming = this.#ahead();
+    }
+    const end = this.#ready.findIndex((head) => head.size > size);
+    return this.#ready.splice(0, end < 0 ? this.#ready.length : end);
+  }
+
+  async close(): Promise<void> {
+    await this.#signatures.close();
+  }
+
+  #ahead(): Promise<Chunk | undefined> {
+    const coming = this.#next();
+    // Whoever asks for it gets the error; until then it is nobody's.
+    coming.catch(() => {});
+    return coming;
+  }
+
+  async #next(): Promise<Chunk | undefined> {
+    const { value: stored, done } = await this.#chunks.next();
+    if (done === true) return undefined;
+    const checked = await this.#signatures.check(stored.map(({ note }) => note));
+    const heads = stored.flatMap(({ size }, at) => {
+      this.count += 1;
+      const head = checked[at] ?? { problem: "It was not checked." };
+      const problem = "problem" in head ? head.problem : this.#problemOf(head, size);
+      this.#last = Math.max(this.#last, size);
+      if (problem === undefined && !("problem" in head)) {
+        this.newest = size;
+        return [head];
+      }
+      this.#findings.add("checkpoint-invalid", Math.max(0, size - 1), `The signed head of ${size} records: ${problem}`);
+      return [];
+    });
+    return { heads, last: this.#last };
+  }
+
+  #problemOf(head: CheckedHead, size: number): string | undefined {
+    this.origin ??= head.origin;
+    if (head.origin !== this.origin) return `It is of the log ${head.origin}, not of ${this.origin}.`;
+    if (head.size !== size) return `It says that it is of ${head.size}.`;
+    if (size <= this.#last) return "It does not come behind the smaller ones.";
+    for (const vkey of head.signedBy) {
+      const use = this.keys.get(vkey);
+      if (use === undefined) this.keys.set(vkey, { vkey, heads: 1, first: size, last: size });
+      else {
+        use.heads += 1;
+        use.last = size;
+      }
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,90 @@
+import type { LogEntry } from "../log-reader.ts";
+import type { Changes } from "./changes.ts";
+import type { Findings } from "./findings.ts";
+import { isLeafOf } from "./leaf-check.ts";
+import { type Outline, outlineOf, parsedOutline } from "./outline.ts";
+import type { Outside } from "./outside.ts";
+import { PRUNED_CODE, type Pruned } from "./pruned.ts";
+import type { TreeCheck } from "./tree-check.ts";
+
+/** Where each record of a log goes while it is read from one end to the other. */
+export interface RecordChecks {
+  readonly tree: Pick<TreeCheck, "append" | "break">;
+  readonly changes: Pick<Changes, "take" | "skip">;
+  readonly pruned: Pick<Pruned, "miss" | "declared">;
+  readonly outside: Pick<Outside, "leaves" | "compare">;
+  readonly findings: Findings;
+}
+
+/** One look at every record, in order. */
+export class RecordPass {
+  /** Index of the record that has to come next. */
+  next = 0;
+  /** Records that were there, and bodies that were hashed. */
+  records = 0;
+  bodies = 0;
+  readonly #checks: RecordChecks;
+
+  constructor(checks: RecordChecks) {
+    this.#checks = checks;
+  }
+
+  take(entry: LogEntry): void {
+    const { tree, changes, pruned, outside, findings } = this.#checks;
+    const { index, body, leafHash } = entry;
+    if (index !== this.next) this.skipTo(index);
+    this.next = index + 1;
+    this.records += 1;
+    if (body === null) {
+      pruned.miss(index);
+      changes.skip();
+    } else {
+      this.bodies += 1;
+      if (!isLeafOf(body, leafHash)) {
+        findings.add("body-changed", index, `The body of record ${index} is not the one that was hashed into the log.`);
+      }
+      const outline = this.#outlineOf(entry, body);
+      if (outline !== undefined) {
+        changes.take(index, outline, body);
+        if (outline.code === PRUNED_CODE) pruned.declared(index, body);
+      }
+    }
+    tree.append(leafHash);
+    if (outside.leaves.size > 0) outside.compare(index, leafHash, findings);
+  }
+
+  /** @param index of the record that was found, or the end of the log */
+  skipTo(index: number): void {
+    if (index === this.next) return;
+    const [first, last] = [this.next, index - 1];
+    const message = first === last ? `Record ${first} is missing.` : `The records ${first} to ${last} are missing.`;
+    this.#checks.findings.add("record-missing", first, message);
+    this.#checks.tree.break();
+    this.#checks.changes.skip();
+  }
+
+  #outlineOf({ index, columns }: LogEntry, body: Buffer): Outline | undefined {
+    const { findings } = this.#checks;
+    let outline = outlineOf(body);
+    if (outline !== undefined && columns !== undefined && differing(outline, columns).length > 0) {
+      outline = parsedOutline(body);
+      const names = outline === undefined ? [] : differing(outline, columns);
+      if (names.length > 0) {
+        const message = `Beside the body of record ${index} stands another ${names.join(", ")} than in it.`;
+        findings.add("columns-changed", index, message);
+      }
+    }
+    if (outline === undefined)
+      findings.add("not-a-record", index, `Record ${index} is not one that Lockkeeper writes.`);
+    return outline;
+  }
+}
+
+function differing(outline: Outline, columns: NonNullable<LogEntry["columns"]>): string[] {
+  const names = [];
+  if (outline.uid !== columns.uid) names.push("uid");
+  if (outline.correlation !== columns.correlation) names.push("correlation");
+  if (outline.code !== columns.code) names.push("code");
+  if (outline.time !== columns.time) names.push("time");
+  return names;
+}

@@ -1,0 +1,132 @@
+import { LockkeeperError } from "../../errors.ts";
+import { parseVerifier } from "../../tlog/note.ts";
+import type { LogReader } from "../log-reader.ts";
+import { Changes } from "./changes.ts";
+import { Findings } from "./findings.ts";
+import { Heads } from "./heads.ts";
+import { outlineOf } from "./outline.ts";
+import { Outside } from "./outside.ts";
+import { Pruned } from "./pruned.ts";
+import { RecordPass } from "./record-pass.ts";
+import { TreeCheck } from "./tree-check.ts";
+import type { Verification, VerifyOptions } from "./verification.ts";
+
+/**
+ * Verifies a log in one pass: every body is hashed and compared with its leaf; the tree is built anew and compared with
+ * every stored hash, every signed head, every receipt and checkpoint from outside; every step of a change is matched with
+ * its intent. Does not stop at a fault. Memory does not grow with the log, but for a few bytes for each change.
+ * @throws NoteError for a trusted key that is none; LockkeeperError `audit-unreadable` when there is no log at all
+ */
+export async function verifyLog(reader: LogReader, options: VerifyOptions): Promise<Verification> {
+  const { trustedKeys, receipts = [], checkpoints = [], now } = options;
+  const size = await reader.size();
+  const findings = new Findings();
+  const outside = new Outside({ receipts, checkpoints }, trustedKeys.map(parseVerifier), findings);
+  const tree = new TreeCheck(reader, findings);
+  const changes = new Changes(findings);
+  const pruned = new Pruned();
+  const pass = new RecordPass({ tree, changes, pruned, outside, findings });
+  const heads = new Heads(reader, trustedKeys, options.origin, findings);
+  try {
+    await readAll(reader, options, { size, heads, outside, tree, pass });
+    pass.skipTo(size);
+    await tree.end();
+    await compareEnds({ size, heads, outside, findings });
+    pruned.end(findings);
+    if (changes.strays.size > 0) await lookAgain(reader, options, { size, strays: changes.strays, findings });
+  } catch (error) {
+    if (!(error instanceof LockkeeperError)) throw error;
+    findings.add("unreadable", pass.next, `From record ${pass.next} on the log cannot be verified: ${error.message}`);
+  } finally {
+    await heads.close();
+  }
+  const open = changes.open(now);
+  return {
+    origin: heads.origin,
+    size,
+    root: tree.root?.toString("hex"),
+    signaturesJudged: trustedKeys.length > 0,
+    checked: {
+      ...changes.counts,
+      records: pass.records,
+      bodies: pass.bodies,
+      pruned: pruned.missing,
+      nodes: tree.counts.nodes,
+      heads: heads.count,
+      roots: tree.counts.heads,
+      receipts: receipts.length,
+      checkpoints: checkpoints.length,
+    },
+    keys: [...heads.keys.values()],
+    open,
+    faultCount: findings.count,
+    faults: findings.faults,
+  };
+}
+
+interface Parts {
+  readonly size: number;
+  readonly heads: Heads;
+  readonly outside: Outside;
+  readonly tree: TreeCheck;
+  readonly pass: RecordPass;
+}
+
+async function readAll(
+  reader: LogReader,
+  { onProgress }: VerifyOptions,
+  { size, heads, outside, tree, pass }: Parts,
+): Promise<void> {
+  tree.expect([...(await heads.upTo(0)), ...outside.between(-1, 0)]);
+  let read = 0;
+  for await (const entries of reader.records(0, size)) {
+    const end = (entries.at(-1)?.index ?? -1) + 1;
+    const marks = [...(await heads.upTo(end)), ...outside.between(read, end)];
+    tree.expect(marks.sort((one, other) => one.size - other.size));
+    for (const entry of entries) pass.take(entry);
+    await tree.compareNodes();
+    read = end;
+    onProgress?.(end, size);
+  }
+}
+
+/** Whether the log ends where its newest head says, and reaches as far as what is known of it outside. */
+async function compareEnds({
+  size,
+  heads,
+  outside,
+  findings,
+}: {
+  readonly size: number;
+  readonly heads: Heads;
+  readonly outside: Outside;
+  readonly findings: Findings;
+}): Promise<void> {
+  const [beyond] = await heads.upTo(Number.POSITIVE_INFINITY);
+  const newest = heads.newest;
+  if (beyond !== undefined) {
+    const message = `The newest signed head is of ${newest} records, and there are ${size}: the end of the log is missing.`;
+    findings.add("truncated", size, message);
+  } else if (newest < size) {
+    const message = `No signed head covers the records ${newest} to ${size - 1}.`;
+    findings.add("unsigned-tail", newest, message);
+  }
+  outside.compareEnd(size, heads.origin, findings);
+}
+
+/** Judges the changes that had more steps after their end. */
+async function lookAgain(
+  reader: LogReader,
+  { onProgress }: VerifyOptions,
+  { size, strays, findings }: { size: number; strays: ReadonlySet<string>; findings: Findings },
+): Promise<void> {
+  const changes = new Changes(findings, strays);
+  for await (const entries of reader.records(0, size)) {
+    for (const { index, body } of entries) {
+      const outline = body === null ? undefined : outlineOf(body);
+      if (body === null || outline === undefined) changes.skip();
+      else changes.take(index, outline, body);
+    }
+    onProgress?.((entries.at(-1)?.index ?? 0) + 1, size);
+  }
+}
