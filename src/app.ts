@@ -19,11 +19,12 @@ import { guardRequest } from "./http/guard.ts";
 import { forgetContentType, readJsonBody } from "./http/json-body.ts";
 import type { Limits } from "./http/limits.ts";
 import { type ListCredentialsOptions, listCredentials } from "./http/list-credentials.ts";
+import { metrics, type ShownMetrics } from "./http/metrics.ts";
 import { getOnly, type Health, livez, openapi, readyz } from "./http/probes.ts";
 import { noOperation, problemHandler } from "./http/problem-handler.ts";
 import { limit, limitSource } from "./http/rate-limit.ts";
 import type { Refusals } from "./http/refusals.ts";
-import { type RequestLogger, requestLog } from "./http/request-log.ts";
+import { type CountedRequest, type RequestLogger, requestLog } from "./http/request-log.ts";
 import { takeIn } from "./http/request-state.ts";
 import { searchStatusChanges } from "./http/search-status-changes.ts";
 
@@ -42,6 +43,7 @@ export interface AppOptions
   readonly limits: Limits;
   readonly refusals: Refusals;
   readonly health: Health;
+  readonly metrics: ShownMetrics & { replied(request: CountedRequest): void };
   readonly log: RequestLogger;
   /** The caller's address; through a trusted proxy, the one that it forwarded. */
   readonly sourceAddress: (request: IncomingMessage) => string;
@@ -62,7 +64,7 @@ export async function createApp(options: AppOptions): Promise<Express> {
   const all = await requestValidation(app, contract.all, validateResponses);
 
   // For every request: an id, the headers of its reply, its line in the log, and what no operation takes.
-  app.use(takeIn(options), requestLog(log), guardRequest);
+  app.use(takeIn(options), requestLog(log, options.metrics.replied), guardRequest);
 
   // The hot path comes first and has a validator of its own: the general one tries the paths of its document one after
   // another. Its body is read when it has a principal.
@@ -80,6 +82,7 @@ export async function createApp(options: AppOptions): Promise<Express> {
   // Without authentication: what those who run the gateway ask, and those who follow its log.
   app.route("/livez").get(livez).all(getOnly);
   app.route("/readyz").get(readyz(health)).all(getOnly);
+  app.route("/metrics").get(metrics(options.metrics)).all(getOnly);
   app.route("/openapi.json").get(openapi(contract.json)).all(getOnly);
 
   const looks = limitSource(options);

@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from "node:crypto";
 import { join } from "node:path";
 import { createApp } from "./app.ts";
-import { serviceRecord } from "./audit/admin-record.ts";
+import { policyRecord, serviceRecord } from "./audit/admin-record.ts";
 import type { LogKeys } from "./audit/log-keys.ts";
 import { keepOwnSigningKey, logKeys, readSigningKey } from "./audit/signing-key.ts";
 import { openSqliteStore } from "./audit/sqlite/store.ts";
@@ -26,8 +26,10 @@ import { replyHeaders } from "./http/reply-headers.ts";
 import { createServer, drain, listen } from "./http/server.ts";
 import { readTls } from "./http/tls.ts";
 import { type AwsIamOptions, createIam } from "./iam/client.ts";
+import { measuredIam } from "./iam/measured.ts";
 import { ownUserNames } from "./iam/own-user.ts";
 import type { Logger } from "./log.ts";
+import { createMetrics } from "./metrics.ts";
 import type { PolicyData } from "./policy/data.ts";
 import { policyTimeIn } from "./policy/input.ts";
 import { loadPolicy } from "./policy/load.ts";
@@ -80,7 +82,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     });
     const { bundle, data } = loadPolicy(config.policy, sandbox?.policyData);
     pdp.activate(bundle, data);
-    const iam = createIam({
+    const metrics = createMetrics(version);
+    const awsIam = createIam({
       ...config.iam,
       version,
       clock,
@@ -88,12 +91,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       onTrouble: (err, changeId) => log.warn({ err, changeId }, "IAM gave no clear answer"),
       onRefused: ({ kind: _, ...answer }, changeId) => log.warn({ changeId, ...answer }, "IAM refused a change"),
     });
+    const iam = measuredIam(awsIam, metrics.called);
     closing.add(() => iam.close());
     const opened = openSqliteStore(join(config.dataDir, "lockkeeper.db"), {
       exclusive: true,
       owner: sandbox ? "sandbox" : config.iam.account,
       keys: configuredKeys(config),
-    }).then((store) => openJournal(store, config.audit));
+    }).then((store) => openJournal(store, { ...config.audit, onCommit: metrics.committed }));
     closing.add(() => opened.then((journal) => journal.close(), notOpened));
     // The database opens in its own thread, and AWS answers, while the contract is read here.
     const [journal, ownUsers, contract] = await Promise.all([
@@ -116,6 +120,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       account: config.iam.account,
     };
     await journal.note(serviceRecord("started", service, clock.now()));
+    const policy = { revision: bundle.revision, wasmDigest: bundle.wasmDigest, dataDigest: configDigest(data) };
+    await journal.note(policyRecord(policy, service.instance, service.account, clock.now()));
+    metrics.activated(policy);
+    metrics.watch({ journal, clock, maxQueue: config.audit.maxQueue, outside: () => [] });
     closing.add(() => journal.note(serviceRecord("stopped", service, clock.now())));
     const refusals = new Refusals({
       journal,
@@ -130,12 +138,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       journal,
       clock,
       ...config.reconcile,
+      instance: service.instance,
+      iamDeadlineMs: config.iam.deadlineMs,
       readDeadlineMs: config.iam.readDeadlineMs,
-      onSettled: (changeId, { result }) =>
-        log[result === "unresolved" ? "error" : "info"]({ changeId, result }, "a change was read back"),
+      onSettled: (changeId, { result }) => {
+        metrics.settled(result);
+        log[result === "unresolved" ? "error" : "info"]({ changeId, result }, "a change was read back");
+      },
+      onPass: metrics.passed,
       onFault: (error) => log.error({ err: error }, "changes could not be read back"),
     });
-    reconciler.start(config.reconcile.intervalMs);
+    reconciler.start();
     closing.add(() => reconciler.stop());
     // A client that was cut off leaves its change behind: an update that IAM has is not without its outcome then.
     const active = new ActiveCredentials();
@@ -175,8 +188,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         time: policyTimeIn(config.policy.timeZone),
         ownUserNames: ownUsers,
         validForMs: deadlineMs,
+        onDecision: metrics.decided,
       },
-      apply: { iam, journal, clock, readDeadlineMs, active },
+      apply: { iam, journal, clock, readDeadlineMs, active, onOutcome: metrics.changed },
+      metrics,
       health: {
         policyReady: () => pdp.revision !== undefined,
         auditReady: () => journal.healthy(),

@@ -6,6 +6,19 @@ export interface GroupCommitOptions {
   readonly deadlineMs: number;
   /** Operations that may wait. Half of the places are kept for intents; outcomes are always taken. */
   readonly maxQueue: number;
+  /** Milliseconds between two looks at whether the log is still there and still the same; default 1,000. */
+  readonly probeMs?: number;
+  /** Told of each batch that has come back from the store, to measure it; must not throw. */
+  readonly onCommit?: (batch: CommittedBatch) => void;
+}
+
+/** A batch that the store has answered for, or has not. */
+export interface CommittedBatch {
+  /** 0 of a try whether the store takes anything. */
+  readonly operations: number;
+  readonly seconds: number;
+  /** Whether the store took it, and every operation of it that breaks no rule of the log. */
+  readonly ok: boolean;
 }
 
 interface Waiting {
@@ -19,6 +32,8 @@ interface Waiting {
 
 /** How long an outcome that could not be written, and an unhealthy store, wait for the next try. */
 const RETRY_MS = 500;
+/** A log that was deleted or exchanged is noticed as soon, also when nobody writes. */
+const PROBE_MS = 1_000;
 /** A batch's bound, so that one transaction never takes long. */
 const MAX_BATCH = 512;
 
@@ -27,21 +42,30 @@ const MAX_BATCH = 512;
  * and time, and never the reason that somebody waits for ever: a hung disk turns into `audit-unavailable`.
  */
 export class GroupCommit {
-  readonly #store: Pick<Store, "commit">;
+  readonly #store: Pick<Store, "commit" | "check">;
   readonly #options: GroupCommitOptions;
   #queue: Waiting[] = [];
   #committing = false;
   #healthy = true;
   #closed = false;
   #retry: NodeJS.Timeout | undefined;
+  readonly #probe: NodeJS.Timeout;
+  #probing = false;
   #idle: (() => void) | undefined;
 
-  constructor(store: Pick<Store, "commit">, options: GroupCommitOptions) {
+  constructor(store: Pick<Store, "commit" | "check">, options: GroupCommitOptions) {
     this.#store = store;
     this.#options = options;
+    this.#probe = setInterval(() => void this.#look(), options.probeMs ?? PROBE_MS);
+    this.#probe.unref();
   }
 
-  /** Whether the last batch was written in time. */
+  /** Operations that have not left for the store yet. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** Whether the last batch was written in time, and the log has been found as it should be since. */
   get healthy(): boolean {
     return this.#healthy && !this.#closed;
   }
@@ -70,14 +94,16 @@ export class GroupCommit {
       this.#queue.push(waiting);
       this.#pump();
     });
-    if (!outcome.ok) throw outcome.failure === "refused" ? refused(outcome.message) : unavailable(outcome.message);
-    return outcome.result as OperationResults[K];
+    if (outcome.ok) return outcome.result as OperationResults[K];
+    if (outcome.failure === "refused") throw refused(outcome.message);
+    throw outcome.failure === "poisoned" ? poisoned(outcome.message) : unavailable(outcome.message);
   }
 
   /** Writes what waits and takes nothing more. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retry);
+    clearInterval(this.#probe);
     if (this.#committing || this.#queue.length > 0) {
       await new Promise<void>((resolve) => {
         this.#idle = resolve;
@@ -94,8 +120,7 @@ export class GroupCommit {
 
   #expire(waiting: Waiting): void {
     waiting.expired = true;
-    this.#healthy = false;
-    this.#retryLater();
+    this.#becomeUnhealthy();
     const message = `it was not durable within ${this.#options.deadlineMs} ms`;
     waiting.settle({ ok: false, failure: "unknown", message });
     // What has not left for the store yet need not go there. An outcome is worth keeping whoever still listens.
@@ -103,6 +128,27 @@ export class GroupCommit {
       const at = this.#queue.indexOf(waiting);
       if (at >= 0) this.#queue.splice(at, 1);
     }
+  }
+
+  /** Asks the store whether its log is what it was; an answer that does not come is one as well. */
+  async #look(): Promise<void> {
+    if (this.#probing) return;
+    this.#probing = true;
+    const late = setTimeout(() => this.#becomeUnhealthy(), this.#options.deadlineMs);
+    late.unref();
+    try {
+      await this.#store.check();
+    } catch {
+      this.#becomeUnhealthy();
+    } finally {
+      clearTimeout(late);
+      this.#probing = false;
+    }
+  }
+
+  #becomeUnhealthy(): void {
+    this.#healthy = false;
+    this.#retryLater();
   }
 
   #pump(): void {
@@ -114,6 +160,7 @@ export class GroupCommit {
 
   async #commit(): Promise<void> {
     const batch = this.#queue.splice(0, MAX_BATCH);
+    const startedAt = performance.now();
     let outcomes: readonly OperationOutcome[];
     let answered = true;
     try {
@@ -124,6 +171,8 @@ export class GroupCommit {
       answered = false;
     }
     this.#healthy = answered && outcomes.every((outcome) => outcome.ok || outcome.failure === "refused");
+    const seconds = (performance.now() - startedAt) / 1000;
+    this.#options.onCommit?.({ operations: batch.length, seconds, ok: this.#healthy });
     const again: Waiting[] = [];
     for (const [index, waiting] of batch.entries()) {
       const outcome = outcomes[index] ?? { ok: false, failure: "unknown", message: "the store gave no answer" };
@@ -159,6 +208,13 @@ export class GroupCommit {
 
 function refused(why: string): LockkeeperError {
   return new LockkeeperError("internal", `The audit log does not take this record: ${why}.`);
+}
+
+function poisoned(why: string): LockkeeperError {
+  return new LockkeeperError(
+    "audit-unavailable",
+    `The audit log takes no records any more, so nothing was sent to IAM: ${why}.`,
+  );
 }
 
 function unavailable(why: string): LockkeeperError {

@@ -239,6 +239,8 @@ export interface Journal {
   lease(name: string, holder: string, now: number, ttlMs: number): Promise<boolean>;
   /** Whether the log takes records now, as far as is known without asking the disk. */
   healthy(): boolean;
+  /** Writes that wait for the store. */
+  waiting(): number;
   /**
    * Resolves with the reason when the store has died under the journal: nothing can be read or written any more, and
    * its lock on the log is gone, so the service must end. Never rejects, and stays pending after an orderly `close`.

@@ -40,6 +40,7 @@ export function auditReadRecord(
   context: RequestContext,
   what: AuditRead,
   decision: Decision,
+  input: PolicyInput,
 ): AuditRecord {
   return auditRecord({
     code: "lockkeeper.audit.read",
@@ -55,6 +56,6 @@ export function auditReadRecord(
     ...caller(principal, context, decision),
     api: { operation: "lockkeeper:ReadAudit", request: { uid: context.requestId, data: what.query } },
     resources: [{ type: "audit-log", name: what.operation }],
-    unmapped: { decision: kept(decision), read: what },
+    unmapped: { decision: kept(decision), input, read: what },
   });
 }

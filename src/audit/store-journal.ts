@@ -41,6 +41,7 @@ export function openJournal(store: Store, options: GroupCommitOptions): Journal 
     unsettled: (now) => reads.ask<"unsettled">({ kind: "unsettled", now }),
     lease: (name, holder, now, ttlMs) => writes.write<"lease">({ kind: "lease", name, holder, now, ttlMs }),
     healthy: () => writes.healthy,
+    waiting: () => writes.waiting,
     failed: store.failed,
     async close() {
       await writes.close();

@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import { LockkeeperError } from "../errors.ts";
 import type { AuthorizedChange } from "../policy/pep.ts";
 import type { ActiveCredentials } from "./active-credentials.ts";
+import type { Change } from "./change.ts";
 import type { ObservedStatus } from "./credential.ts";
 import type { Iam } from "./iam-answers.ts";
 import { keyReused } from "./idempotency.ts";
@@ -21,6 +22,8 @@ export interface ApplyOptions {
   readonly readDeadlineMs: number;
   /** One for all changes of a gateway. */
   readonly active: ActiveCredentials;
+  /** Told what became of each change that was to be sent, to count it; must not throw. */
+  readonly onOutcome?: (change: Change, outcome: Outcome) => void;
 }
 
 /** Either what became of the change, or the id of the earlier change that the Idempotency-Key belongs to. */
@@ -64,6 +67,7 @@ async function lockAndSend(
   const previousStatus = await (early ?? observe(options, authorized));
   const outcome = await sendUpdate(options, authorized);
   const settledAt = options.clock.now();
+  options.onOutcome?.(authorized.change, outcome);
   const receipt = await recordOutcome(options, authorized, outcome, previousStatus, settledAt);
 
   const { change, decision, notAfter: deadline } = authorized;
@@ -100,7 +104,7 @@ async function begin(
     },
   };
   let begun = await journal.begin(intent);
-  if (begun.kind === "in-flight" && begun.deadline < now && change.status === "Inactive") {
+  if (begun.kind === "in-flight" && isOverdue(begun, now) && change.status === "Inactive") {
     const older = statusChangeOf(await journal.recordsOf(begun.id), now)?.change;
     if (older !== undefined) {
       const superseded = { result: "superseded", observed: null, supersededBy: change.id } as const;
@@ -185,13 +189,26 @@ async function readBack(options: ApplyOptions, state: StatusChange): Promise<Sta
   }
 }
 
-function inFlight({ id, deadline }: Extract<Begun, { kind: "in-flight" }>, now: number): LockkeeperError {
-  const overdue = deadline < now;
+/**
+ * How long after its deadline a change still counts as under way: a request that left in the last moment takes a while
+ * to reach IAM, and the clock of the instance that sends it may be a little behind this one's.
+ */
+const LAST_MOMENT_MS = 2_000;
+
+type InFlight = Extract<Begun, { kind: "in-flight" }>;
+
+function isOverdue({ deadline }: InFlight, now: number): boolean {
+  return deadline + LAST_MOMENT_MS < now;
+}
+
+function inFlight(earlier: InFlight, now: number): LockkeeperError {
+  const { id, deadline } = earlier;
+  const overdue = isOverdue(earlier, now);
   return new LockkeeperError(
     "change-in-flight",
     overdue
       ? `The outcome of an earlier change of this credential (${id}) is not known yet; switching it on waits until that is settled. Switching it off is possible now.`
       : `Another change of this credential (${id}) is in flight. Ask again when it has ended.`,
-    { changeId: id, retryAfter: overdue ? 10 : Math.max(1, Math.ceil((deadline - now) / 1000)) },
+    { changeId: id, retryAfter: overdue ? 10 : Math.max(1, Math.ceil((deadline + LAST_MOMENT_MS - now) / 1000)) },
   );
 }

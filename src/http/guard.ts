@@ -71,6 +71,8 @@ function guardNoBody({ method, headers }: IncomingMessage): void {
 function guardAccept(request: Request): void {
   const { accept } = request.headers;
   if (accept === undefined || accept === "*/*") return;
+  // Those who watch name formats of their own with parameters; there is one, which all of them read.
+  if (request.path === "/metrics") return;
   const type = typeOffered(request.path);
   if (accept === type || request.accepts(type) !== false) return;
   const what = type === "application/json" ? "Replies are JSON" : `What is here is ${type}`;

@@ -7,7 +7,15 @@ import { credentialTypes } from "../changes/credential.ts";
 export type RequestLogger = Pick<Logger, "info" | "debug" | "warn" | "error">;
 
 /** Operations that machines ask for all day long. */
-const probes: ReadonlySet<string> = new Set(["livez", "readyz"]);
+const probes: ReadonlySet<string> = new Set(["livez", "readyz", "metrics"]);
+
+/** A request whose reply is done, or whose caller is gone, as far as it is counted. */
+export interface CountedRequest {
+  /** The contract's `operationId`; undefined when the request got to none. */
+  readonly operation: string | undefined;
+  readonly status: number;
+  readonly seconds: number;
+}
 
 /** A decision about a change as fields for machines. */
 function decisionFields({ event, change, decision }: Decided): object {
@@ -38,11 +46,14 @@ type Decided = NonNullable<Request["state"]["decided"]>;
 /**
  * Writes one line for each request when its reply is done or its caller is gone. By allowlist: nothing of the headers,
  * the body or the path gets in, because any of them can hold a secret in the wrong place.
+ * @param replied told of each request, to count it; must not throw
  */
-export function requestLog(log: RequestLogger): RequestHandler {
+export function requestLog(log: RequestLogger, replied: (request: CountedRequest) => void): RequestHandler {
   function writeLine(this: ServerResponse & { req: Request }): void {
     const { method, state } = this.req;
     const { operation, principal, context, startedAt, refusal, decided } = state;
+    const ms = performance.now() - startedAt;
+    replied({ operation, status: this.statusCode, seconds: ms / 1000 });
     const line = {
       ...(decided && decisionFields(decided)),
       requestId: context.requestId,
@@ -50,7 +61,7 @@ export function requestLog(log: RequestLogger): RequestHandler {
       operation,
       status: this.statusCode,
       refusal,
-      ms: Math.round((performance.now() - startedAt) * 100) / 100,
+      ms: Math.round(ms * 100) / 100,
       ...(principal && { principal: principal.id, issuer: principal.issuer }),
       sourceIp: context.sourceIp,
       ...(!this.writableFinished && { aborted: true }),

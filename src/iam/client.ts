@@ -45,7 +45,7 @@ export interface AwsIam extends Iam {
 
 /** Look-ups that run at once; more of them wait. IAM's own rate limits are far below what this lets through. */
 const READ_SOCKETS = 64;
-/** An update that waited would end `unknown`, so there are more than there are updates at once that IAM would take. */
+/** An update that waits may be too late to be sent, so there are more than there are updates at once that IAM would take. */
 const UPDATE_SOCKETS = 256;
 
 /** IAM and STS through the AWS SDK. Everything that the SDK throws is translated here and seen by nobody else. */

@@ -23,7 +23,12 @@ export interface PepOptions {
   readonly ownUserNames: readonly string[];
   /** Milliseconds for which an allow is good, and by which the change must have been sent. */
   readonly validForMs: number;
+  /** Told of each decision, to count it; must not throw. */
+  readonly onDecision?: (asked: Asked, decision: Decision, channel: string) => void;
 }
+
+/** What a decision is about: a change, a look at something, or only what policy would say of a change. */
+export type Asked = "change" | "read" | "what-if";
 
 /**
  * A change that policy has allowed. Only {@link authorizeChange} can make one: the class is not exported, and its
@@ -59,7 +64,7 @@ export type ChangeAuthorization =
   | { readonly allowed: false; readonly decision: Decision; readonly receipt: ProvenReceipt };
 
 export type ReadAuthorization =
-  | { readonly allowed: true; readonly decision: Decision }
+  | { readonly allowed: true; readonly decision: Decision; readonly input: PolicyInput }
   | { readonly allowed: false; readonly decision: Decision; readonly receipt: Receipt };
 
 /**
@@ -68,7 +73,7 @@ export type ReadAuthorization =
  */
 export async function authorizeChange(pep: PepOptions, change: Change): Promise<ChangeAuthorization> {
   const input = changeInput(change, pep.time);
-  const decision = decide(pep, input);
+  const decision = decide(pep, input, "change");
   if (decision.allow) {
     const allowed = new AllowedChange(change, decision, input, pep.clock.now() + pep.validForMs);
     return { allowed: true, decision, change: allowed };
@@ -96,8 +101,8 @@ export async function authorizeChange(pep: PepOptions, change: Change): Promise<
  */
 export async function authorizeRead(pep: PepOptions, read: ReadRequest): Promise<ReadAuthorization> {
   const input = readInput(read, pep.time);
-  const decision = decide(pep, input);
-  if (decision.allow) return { allowed: true, decision };
+  const decision = decide(pep, input, "read");
+  if (decision.allow) return { allowed: true, decision, input };
   const receipt = await pep.journal.note(readDenialRecord(read, decision, input));
   return { allowed: false, decision, receipt };
 }
@@ -114,7 +119,10 @@ export async function authorizeAuditRead(
   what: AuditRead,
 ): Promise<ReadAuthorization> {
   const authorization = await authorizeRead(pep, { action: "lockkeeper:ReadAudit", principal, context });
-  if (authorization.allowed) await pep.journal.note(auditReadRecord(principal, context, what, authorization.decision));
+  if (authorization.allowed) {
+    const { decision, input } = authorization;
+    await pep.journal.note(auditReadRecord(principal, context, what, decision, input));
+  }
   return authorization;
 }
 
@@ -124,14 +132,17 @@ export async function authorizeAuditRead(
  */
 export async function explainChange(pep: PepOptions, change: Change): Promise<Decision> {
   const input = changeInput(change, pep.time);
-  const decision = decide(pep, input);
+  const decision = decide(pep, input, "what-if");
   await pep.journal.note(whatIfRecord(change, decision, input));
   return decision;
 }
 
-function decide(pep: PepOptions, input: PolicyInput): Decision {
+function decide(pep: PepOptions, input: PolicyInput, asked: Asked): Decision {
   const ruling = pep.pdp.decide(input);
-  return Object.freeze({ id: randomUUIDv7(), ...(touchesOwnUser(pep, input) ? ownUserDenial(ruling) : ruling) });
+  const final = touchesOwnUser(pep, input) ? ownUserDenial(ruling) : ruling;
+  const decision = Object.freeze({ id: randomUUIDv7(), ...final });
+  pep.onDecision?.(asked, decision, input.context.channel);
+  return decision;
 }
 
 /** Guarded here and not only in policy: no bundle, however it came in, can open the gateway's own user. */

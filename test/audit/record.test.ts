@@ -10,7 +10,7 @@ import {
   serviceRecord,
 } from "../../src/audit/admin-record.ts";
 import type { AuditRecord } from "../../src/audit/journal.ts";
-import { prunedRecord, recoveredRecord } from "../../src/audit/log-record.ts";
+import { keyChangedRecord, prunedRecord, recoveredRecord } from "../../src/audit/log-record.ts";
 import type { EventCode } from "../../src/audit/ocsf.ts";
 import { auditReadRecord, readDenialRecord } from "../../src/audit/read-record.ts";
 import { denialRecord, intentRecord, outcomeRecord, reconciledRecord, whatIfRecord } from "../../src/audit/record.ts";
@@ -90,6 +90,7 @@ const samples: Record<EventCode, Readonly<Record<string, AuditRecord>>> = {
       change.context,
       { operation: "listAuditRecords", query: { from: 7, limit: 100, code: "credential.status.denied" } },
       allow,
+      readInput({ action: "lockkeeper:ReadAudit", principal: oncall, context: change.context }, time),
     ),
   },
   "lockkeeper.api-key.created": { "created key": keyRecord("created", { id: "k", principal, expiresAt: now }, now) },
@@ -117,7 +118,7 @@ const samples: Record<EventCode, Readonly<Record<string, AuditRecord>>> = {
           { memory: "file /mnt/checkpoint", checkpoint },
           { memory: "endpoint https://memory.example", checkpoint: null, fault: "no answer" },
         ],
-        carried: { changes: 1, records: 2, apiKeys: 3, damaged: [] },
+        carried: { changes: 1, records: 2, apiKeys: 3, damaged: [2], lost: [] },
       },
       now,
     ),
@@ -136,6 +137,9 @@ const samples: Record<EventCode, Readonly<Record<string, AuditRecord>>> = {
       },
       now,
     ),
+  },
+  "lockkeeper.audit-key.changed": {
+    "another signing key": keyChangedRecord({ former: "log+0a1b2c3d+AQID", next: "log+4e5f6a7b+BAUG" }, now),
   },
   "lockkeeper.authentication.failed": {
     "failed authentications": failedAuthenticationRecord("192.0.2.1", seen),

@@ -183,7 +183,7 @@ describe("one change of a credential at a time", () => {
     const { json } = await post(off);
     const { id } = json as { id: string };
     expect([second?.status, second?.json]).toMatchObject([409, { statusChange: id }]);
-    expect(second?.headers.get("retry-after")).toMatch(/^[1-5]$/);
+    expect(second?.headers.get("retry-after")).toMatch(/^[1-7]$/);
     expect(sent()).toHaveLength(1);
   });
 });
@@ -204,6 +204,9 @@ describe("a change whose end is not known", () => {
       iam: gateway.iam,
       journal: gateway.journal,
       clock: gateway.clock,
+      instance: "one",
+      intervalMs: 10_000,
+      iamDeadlineMs: 5_000,
       graceMs: 30_000,
       giveUpMs: 900_000,
       readDeadlineMs: 2_000,
@@ -272,7 +275,39 @@ describe("a change whose end is not known", () => {
     await looks.pass();
     expect(settled).toEqual([[id, "unresolved"]]);
     gateway.standIn.faults.clear();
+    const { json } = await gateway.request("GET", `${path}/${id}`);
+    expect(json).toMatchObject({
+      outcome: "unknown",
+      changed: null,
+      readBack: { result: "unresolved", observed: null },
+      warnings: [expect.stringContaining("look at the credential itself")],
+    });
     expect((await post(on)).status).toBe(201);
+  });
+
+  it("is not given up for one look that failed, however long ago it was", async () => {
+    const id = await leaveOpen(off);
+    const settled: unknown[] = [];
+    const looks = reconciler(settled);
+    gateway.standIn.faults.next({ kind: "access-denied", action: "ListSigningCertificates", times: "always" });
+    gateway.clock.advance(3 * 86_400_000);
+    await looks.pass();
+    expect(settled).toEqual([]);
+    gateway.standIn.faults.clear();
+    await looks.pass();
+    await looks.pass();
+    expect(settled).toEqual([[id, "not-as-wanted"]]);
+  });
+
+  it("is overtaken by Inactive only when what was sent in its last moment must have arrived", async () => {
+    const id = await leaveOpen(on);
+    const { requestedAt } = (await gateway.request("GET", `${path}/${id}`)).json as { requestedAt: string };
+    const deadline = Date.parse(requestedAt) + 5_000;
+    gateway.clock.advance(deadline + 2_000 - gateway.clock.now());
+    const early = await post(off);
+    expect([early.status, early.json]).toMatchObject([409, { statusChange: id }]);
+    gateway.clock.advance(1);
+    expect((await post(off)).status).toBe(201);
   });
 
   it("is read back after a long standstill, and not given up unseen", async () => {
@@ -306,6 +341,7 @@ describe("a change whose end is not known", () => {
           return [...first.map((change) => ({ ...change, records: [] })), ...rest];
         },
         finish: gateway.journal.finish,
+        lease: gateway.journal.lease,
       },
     });
     gateway.clock.advance(60_000);
