@@ -42,6 +42,8 @@ export interface Recovery {
     readonly apiKeys: number;
     /** Indexes in the old log of carried records whose bytes are not those that were hashed when they were written. */
     readonly damaged: readonly number[];
+    /** Open changes of which a record has no body, so that they could not be carried over. */
+    readonly lost: readonly string[];
   };
 }
 

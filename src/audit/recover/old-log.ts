@@ -1,0 +1,178 @@
+import type { CredentialType, Status } from "../../changes/credential.ts";
+import type { OutcomeName } from "../../changes/outcome.ts";
+import { leafHash } from "../../tlog/hash.ts";
+import type { AuditRecord, ChangeRow, IdempotencyClaim, StoredApiKey } from "../journal.ts";
+import { numberOrNull, type Sql, type SqlRow, textOrNull } from "../sql.ts";
+
+/** A change of the old log that goes on in the new one. Indexes are those of the old log. */
+export interface OldChange {
+  readonly change: Omit<ChangeRow, "deadline">;
+  /** Null of a denial. */
+  readonly deadline: number | null;
+  readonly outcome: OutcomeName | "denied" | null;
+  readonly settledAt: number | null;
+  readonly supersededId: string | null;
+  readonly firstIndex: number;
+  readonly outcomeIndex: number | null;
+  readonly reconciledIndex: number | null;
+  /** Whether it holds its credential. */
+  readonly holds: boolean;
+  readonly claim: IdempotencyClaim | undefined;
+}
+
+/** What is found of a log that is given up. It may be damaged or tampered with: nothing of it is taken for granted. */
+export interface OldLog {
+  readonly origin: string;
+  /** Records in it. */
+  readonly size: number;
+  /** Its newest signed head as it is there. */
+  readonly checkpoint: string | null;
+  readonly apiKeys: readonly StoredApiKey[];
+  /** Changes that are open or whose Idempotency-Key is still good, and those that stand before or behind them. */
+  readonly changes: readonly OldChange[];
+  /** Indexes of all their records, ascending. */
+  readonly records: readonly number[];
+  /** Changes that cannot go on since a record of theirs has no body. */
+  readonly lost: readonly string[];
+}
+
+/** @param now epoch milliseconds */
+export async function readOldLog(sql: Sql, now: number): Promise<OldLog> {
+  const [origin] = await sql.all("SELECT value FROM settings WHERE name = 'origin'");
+  const [count] = await sql.all("SELECT coalesce(max(idx) + 1, 0) AS size FROM records");
+  const [head] = await sql.all("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1");
+  const apiKeys = await sql.all("SELECT * FROM api_keys ORDER BY created_at, id");
+  const changes: OldChange[] = [];
+  const records: number[] = [];
+  const lost: string[] = [];
+  for (const one of await changesThatGoOn(sql, now)) {
+    const steps = await stepsOf(sql, one.change.id);
+    if (steps.some(({ hasBody }) => !hasBody) || !steps.some(({ index }) => index === one.firstIndex)) {
+      lost.push(one.change.id);
+      continue;
+    }
+    changes.push(one);
+    records.push(...steps.map(({ index }) => index));
+  }
+  return {
+    origin: String(origin?.["value"]),
+    size: Number(count?.["size"]),
+    checkpoint: textOrNull(head?.["note"]),
+    apiKeys: apiKeys.map(apiKey),
+    changes,
+    records: records.sort((a, b) => a - b),
+    lost,
+  };
+}
+
+/**
+ * A record of the old log to be appended to the new one.
+ * @returns `intact`: its bytes are those that were hashed when it was written
+ */
+export async function readOldRecord(sql: Sql, index: number): Promise<{ record: AuditRecord; intact: boolean }> {
+  const [row] = await sql.all(
+    "SELECT uid, correlation, code, time, body, leaf_hash FROM records WHERE idx = $1",
+    index,
+  );
+  if (row === undefined) throw new Error(`record ${index} has gone while it was read`);
+  const body = String(row["body"]);
+  const hash = row["leaf_hash"];
+  return {
+    record: {
+      uid: String(row["uid"]),
+      correlation: String(row["correlation"]),
+      code: String(row["code"]),
+      time: Number(row["time"]),
+      body,
+    },
+    intact: hash instanceof Uint8Array && leafHash(body).equals(hash),
+  };
+}
+
+const CHANGES = `
+  SELECT changes.*, inflight.change_id AS holds, idempotency.key AS key, idempotency.body_hash AS body_hash,
+    idempotency.expires_at AS expires_at
+  FROM changes
+  LEFT JOIN inflight ON inflight.change_id = changes.id
+  LEFT JOIN idempotency ON idempotency.change_id = changes.id AND idempotency.expires_at > $1`;
+
+/**
+ * Whoever is open or bound to a live key, and the chains of superseded changes that they are part of: when a change fails,
+ * the one before it is open again.
+ */
+async function changesThatGoOn(sql: Sql, now: number): Promise<readonly OldChange[]> {
+  const found = new Map<string, OldChange>();
+  const add = (rows: readonly SqlRow[]) => {
+    for (const row of rows) found.set(String(row["id"]), oldChange(row));
+  };
+  add(await sql.all(`${CHANGES} WHERE inflight.change_id IS NOT NULL OR idempotency.key IS NOT NULL`, now));
+  const links = await sql.all("SELECT id, superseded_id FROM changes WHERE superseded_id IS NOT NULL");
+  const neighbours = new Map<string, string[]>();
+  for (const { id, superseded_id } of links) {
+    for (const [one, other] of [
+      [String(id), String(superseded_id)],
+      [String(superseded_id), String(id)],
+    ] as const) {
+      neighbours.set(one, [...(neighbours.get(one) ?? []), other]);
+    }
+  }
+  const toVisit = [...found.keys()];
+  for (const id of toVisit) {
+    for (const other of neighbours.get(id) ?? []) {
+      if (found.has(other)) continue;
+      add(await sql.all(`${CHANGES} WHERE changes.id = $2`, now, other));
+      toVisit.push(other);
+    }
+  }
+  return [...found.values()].sort((a, b) => a.firstIndex - b.firstIndex);
+}
+
+/** All records of a change, also those that its row does not name any more. */
+async function stepsOf(sql: Sql, changeId: string): Promise<readonly { index: number; hasBody: boolean }[]> {
+  const rows = await sql.all(
+    `SELECT idx, body IS NOT NULL AS has_body FROM records WHERE correlation = $1 AND code IN (
+      'credential.status.denied', 'credential.status.intent', 'credential.status.outcome', 'credential.status.reconciled')`,
+    changeId,
+  );
+  return rows.map((row) => ({ index: Number(row["idx"]), hasBody: row["has_body"] === true || row["has_body"] === 1 }));
+}
+
+function oldChange(row: SqlRow): OldChange {
+  const text = (name: string) => String(row[name]);
+  return {
+    change: {
+      id: text("id"),
+      principal: text("principal"),
+      account: text("account"),
+      type: text("type") as CredentialType,
+      credentialId: text("credential_id"),
+      userName: text("user_name"),
+      status: text("status") as Status,
+      requestedAt: Number(row["requested_at"]),
+    },
+    deadline: numberOrNull(row["deadline"]),
+    outcome: textOrNull(row["outcome"]) as OldChange["outcome"],
+    settledAt: numberOrNull(row["settled_at"]),
+    supersededId: textOrNull(row["superseded_id"]),
+    firstIndex: Number(row["first_idx"]),
+    outcomeIndex: numberOrNull(row["outcome_idx"]),
+    reconciledIndex: numberOrNull(row["reconciled_idx"]),
+    holds: textOrNull(row["holds"]) !== null,
+    claim:
+      textOrNull(row["key"]) === null
+        ? undefined
+        : { key: text("key"), bodyHash: text("body_hash"), expiresAt: Number(row["expires_at"]) },
+  };
+}
+
+function apiKey(row: SqlRow): StoredApiKey {
+  return {
+    id: String(row["id"]),
+    secretHash: String(row["secret_hash"]),
+    principal: String(row["principal"]),
+    principalJson: String(row["principal_json"]),
+    createdAt: Number(row["created_at"]),
+    expiresAt: Number(row["expires_at"]),
+    revokedAt: numberOrNull(row["revoked_at"]),
+  };
+}

@@ -1,0 +1,134 @@
+import { linkSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { describe, expect, it } from "vitest";
+import { openSqliteRecovery } from "../../src/audit/sqlite/recover.ts";
+import { sqliteSql } from "../../src/audit/sqlite/sql.ts";
+import { openSqliteStore } from "../../src/audit/sqlite/store.ts";
+import { openJournal } from "../../src/audit/store-journal.ts";
+import { aChange, aDenial } from "../fixture/changes.ts";
+import { dataFolder } from "../fixture/data-folder.ts";
+import { testLogKeys } from "../fixture/log-keys.ts";
+import { owner, type RecoverFixture, recordsOf, recover, recoverSuite } from "./recover-suite.ts";
+
+interface SqliteFixture extends RecoverFixture {
+  readonly folder: ReturnType<typeof dataFolder>;
+}
+
+function sqliteFixture(): SqliteFixture {
+  const folder = dataFolder();
+  return {
+    folder,
+    async open(keys = testLogKeys) {
+      const store = await openSqliteStore(folder.database, { exclusive: true, owner, keys });
+      return openJournal(store, { deadlineMs: 10_000, maxQueue: 10_000 });
+    },
+    recovery: async () => openSqliteRecovery({ file: folder.database, owner, sleep: async () => {} }),
+    async look(see, sealed) {
+      const file = sealed === undefined ? folder.database : folder.database.replace(".db", `.sealed-${sealed}.db`);
+      const db = new DatabaseSync(file, { readOnly: true });
+      try {
+        return await see(sqliteSql(db));
+      } finally {
+        db.close();
+      }
+    },
+    async tamper(sql) {
+      const db = new DatabaseSync(folder.database);
+      db.exec(sql);
+      db.close();
+    },
+    destroy: async () => folder.remove(),
+  };
+}
+
+recoverSuite("SQLite", async () => sqliteFixture());
+
+describe("recovering a data folder", () => {
+  const filled = async () => {
+    const fixture = sqliteFixture();
+    const journal = await fixture.open();
+    await journal.deny(aDenial(aChange()));
+    await journal.close();
+    return fixture;
+  };
+
+  it("leaves two files: the log in place, and the sealed one, which nobody writes to any more", async () => {
+    const fixture = await filled();
+    await recover(fixture);
+    expect(readdirSync(fixture.folder.path).sort()).toEqual([
+      "gateway.lock",
+      "lockkeeper.db",
+      "lockkeeper.sealed-1.db",
+    ]);
+    expect(statSync(join(fixture.folder.path, "lockkeeper.sealed-1.db")).mode & 0o777).toBe(0o400);
+    expect(statSync(fixture.folder.database).mode & 0o777).toBe(0o600);
+    await fixture.destroy();
+  });
+
+  it("is refused while a gateway works in it, and while any other process has the log open", async () => {
+    const fixture = await filled();
+    const gateway = await fixture.open();
+    await expect(recover(fixture)).rejects.toMatchObject({
+      code: "audit-unavailable",
+      message: expect.stringContaining("Another Lockkeeper already works on"),
+    });
+    await gateway.close();
+    const command = await openSqliteStore(fixture.folder.database, { exclusive: false, owner, keys: testLogKeys });
+    await expect(recover(fixture)).rejects.toMatchObject({ code: "audit-unavailable" });
+    await command.close();
+    expect((await recover(fixture)).sealed.size).toBe(1);
+    await fixture.destroy();
+  });
+
+  it("keeps a gateway from starting meanwhile", async () => {
+    const fixture = await filled();
+    const store = await fixture.recovery();
+    await expect(fixture.open()).rejects.toThrow(/Another Lockkeeper already works on/);
+    await store.close();
+    await (await fixture.open()).close();
+    await fixture.destroy();
+  });
+
+  it("is refused when there is no log, or another account's", async () => {
+    const empty = sqliteFixture();
+    await expect(recover(empty)).rejects.toThrow(/it is not there/);
+    await empty.destroy();
+    const fixture = await filled();
+    const open = () => openSqliteRecovery({ file: fixture.folder.database, owner: "other", sleep: async () => {} });
+    expect(open).toThrow(/it belongs to 123456789012, and this Lockkeeper works for other/);
+    await (await fixture.open()).close();
+    await fixture.destroy();
+  });
+
+  it("begins anew when it was killed while the new log was made", async () => {
+    const fixture = await filled();
+    const beside = join(fixture.folder.path, "lockkeeper.recovering.db");
+    for (const end of ["", "-wal", "-shm", "-journal"]) writeFileSync(beside + end, "half of something");
+    expect((await recover(fixture)).origin).toBe("lockkeeper.test/log/recovered-1");
+    expect(await recordsOf(fixture)).toHaveLength(1);
+    expect(readdirSync(fixture.folder.path)).toHaveLength(3);
+    await fixture.destroy();
+  });
+
+  it("begins anew when it was killed between the two names, and the gateway has gone on in the old log since", async () => {
+    const fixture = await filled();
+    linkSync(fixture.folder.database, join(fixture.folder.path, "lockkeeper.sealed-1.db"));
+    const gateway = await fixture.open();
+    await gateway.deny(aDenial(aChange()));
+    await gateway.close();
+    const done = await recover(fixture);
+    expect(done).toMatchObject({ origin: "lockkeeper.test/log/recovered-1", sealed: { size: 2 } });
+    expect(await recordsOf(fixture, 1)).toHaveLength(2);
+    expect(await recordsOf(fixture)).toHaveLength(1);
+    await fixture.destroy();
+  });
+
+  it("never overwrites a sealed log", async () => {
+    const fixture = await filled();
+    writeFileSync(join(fixture.folder.path, "lockkeeper.sealed-4.db"), "an older one");
+    expect((await recover(fixture)).origin).toBe("lockkeeper.test/log/recovered-5");
+    expect((await recover(fixture)).origin).toBe("lockkeeper.test/log/recovered-6");
+    await fixture.destroy();
+  });
+});
