@@ -23,6 +23,8 @@ export function auditShow(output: Output, index: string | undefined, { dataDir, 
   const records = readRecords(join(dataDir, "lockkeeper.db"), range);
   if (records.length === 0) throw new LockkeeperError("not-found", "There is no such record.");
   for (const { index: at, leafHash, body } of records) {
-    output.print(JSON.stringify({ index: at, leafHash, record: JSON.parse(body) }, undefined, 2));
+    output.print(
+      JSON.stringify({ index: at, leafHash, record: body === null ? null : JSON.parse(body) }, undefined, 2),
+    );
   }
 }

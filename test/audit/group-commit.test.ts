@@ -17,6 +17,7 @@ function heldStore() {
   let notify = () => {};
   return {
     batches,
+    check: async () => {},
     commit: (operations: readonly Operation[]) =>
       new Promise<OperationOutcome[]>((resolve, reject) => {
         const end = (
@@ -190,10 +191,7 @@ describe("an intent whose caller was told that the log could not take it", () =>
   const failed = new Promise<Error>(() => {});
   const journalOn = (store: ReturnType<typeof heldStore>) => {
     const query = () => Promise.reject(new Error("nobody asks"));
-    return openJournal(
-      { ...store, query, failed, check: async () => {}, close: async () => {} },
-      { deadlineMs: 60_000, maxQueue: 4 },
-    );
+    return openJournal({ ...store, query, failed, close: async () => {} }, { deadlineMs: 60_000, maxQueue: 4 });
   };
 
   it("is closed as not sent when it may be in the log all the same", async () => {

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { keyRecord } from "../../src/audit/admin-record.ts";
 import type { Journal } from "../../src/audit/journal.ts";
-import { leafHash } from "../../src/audit/leaf.ts";
 import { outcomeRecord, reconciledRecord } from "../../src/audit/record.ts";
 import type { Change } from "../../src/changes/change.ts";
 import type { Outcome } from "../../src/changes/outcome.ts";
 import { statusChangeOf } from "../../src/changes/status-change.ts";
+import { leafHash } from "../../src/tlog/hash.ts";
 import { aChange, aDecision, aDenial, anIntent, oncall } from "../fixture/changes.ts";
 
 export interface JournalFixture {
@@ -52,7 +52,7 @@ export function journalSuite(name: string, open: () => Promise<JournalFixture>):
       for (const receipt of receipts) {
         const stored = records[receipt.index];
         expect(stored?.leafHash).toBe(receipt.leafHash);
-        expect(leafHash(stored?.body ?? "")).toBe(receipt.leafHash);
+        expect(leafHash(stored?.body ?? "").toString("hex")).toBe(receipt.leafHash);
       }
     });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { leafHash } from "../../src/audit/leaf.ts";
 import { auditShow } from "../../src/cli/audit-show.ts";
+import { leafHash } from "../../src/tlog/hash.ts";
 import { startGateway } from "../fixture/gateway.ts";
 
 const off = {
@@ -21,8 +21,12 @@ describe("lockkeeper audit show", () => {
     const { json } = await gateway.request("POST", "/v1/status-changes", { body: off });
     const { id, receipt } = json as { id: string; receipt: { index: number; leafHash: string } };
     const [record] = shown(dataDir, String(receipt.index));
-    expect(record).toMatchObject({ ...receipt, record: { metadata: { correlation_uid: id } } });
-    expect(leafHash(JSON.stringify(record.record))).toBe(receipt.leafHash);
+    expect(record).toMatchObject({
+      index: receipt.index,
+      leafHash: receipt.leafHash,
+      record: { metadata: { correlation_uid: id } },
+    });
+    expect(leafHash(JSON.stringify(record.record)).toString("hex")).toBe(receipt.leafHash);
     expect(shown(dataDir, undefined, 2).map(({ index }) => index)).toEqual([receipt.index - 1, receipt.index]);
     expect(() => shown(dataDir, "999")).toThrow("There is no such record.");
     expect(() => shown(dataDir, "1; DROP TABLE")).toThrow("An index is a number");

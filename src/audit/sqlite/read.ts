@@ -1,6 +1,10 @@
 import { DatabaseSync } from "node:sqlite";
 import { LockkeeperError } from "../../errors.ts";
-import type { StoredRecord } from "../journal.ts";
+import type { LoggedRecord } from "../journal.ts";
+import { loggedRecord } from "./log-tables.ts";
+
+/** In a log of Lockkeeper 0.1 that no newer one was started on, hashes are hexadecimal digits. */
+const hash = "iif(typeof(leaf_hash) = 'blob', lower(hex(leaf_hash)), leaf_hash)";
 
 /**
  * Reads records of a log in order, beside a gateway that may be writing to it.
@@ -11,15 +15,15 @@ import type { StoredRecord } from "../journal.ts";
 export function readRecords(
   file: string,
   { from, limit }: { readonly from: number | "newest"; readonly limit: number },
-): StoredRecord[] {
+): LoggedRecord[] {
   try {
     const db = new DatabaseSync(file, { readOnly: true });
     try {
       const first = from === "newest" ? "(SELECT max(idx) - ? + 1 FROM records)" : "?";
       return db
-        .prepare(`SELECT idx, body, leaf_hash FROM records WHERE idx >= ${first} ORDER BY idx LIMIT ?`)
+        .prepare(`SELECT idx, body, ${hash} AS hash FROM records WHERE idx >= ${first} ORDER BY idx LIMIT ?`)
         .all(from === "newest" ? limit : from, limit)
-        .map((row) => ({ index: Number(row["idx"]), body: String(row["body"]), leafHash: String(row["leaf_hash"]) }));
+        .map(loggedRecord);
     } finally {
       db.close();
     }
