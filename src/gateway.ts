@@ -120,11 +120,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       account: config.iam.account,
     };
     await journal.note(serviceRecord("started", service, clock.now()));
+    closing.add(() => journal.note(serviceRecord("stopped", service, clock.now())));
     const policy = { revision: bundle.revision, wasmDigest: bundle.wasmDigest, dataDigest: configDigest(data) };
     await journal.note(policyRecord(policy, service.instance, service.account, clock.now()));
     metrics.activated(policy);
     metrics.watch({ journal, clock, maxQueue: config.audit.maxQueue, outside: () => [] });
-    closing.add(() => journal.note(serviceRecord("stopped", service, clock.now())));
     const refusals = new Refusals({
       journal,
       clock,

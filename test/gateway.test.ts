@@ -63,6 +63,7 @@ describe("stopping a gateway", () => {
     expect(await answer).toBe("cut off");
     expect(events()).toEqual([
       "lockkeeper.service.started",
+      "lockkeeper.policy.activated",
       "lockkeeper.service.stopped",
       "credential.status.intent",
       "credential.status.outcome",
@@ -107,7 +108,11 @@ describe("a gateway that cannot start", () => {
       code: "configuration",
       message: expect.stringContaining("another program listens there already"),
     });
-    expect(events()).toEqual(["lockkeeper.service.started", "lockkeeper.service.stopped"]);
+    expect(events()).toEqual([
+      "lockkeeper.service.started",
+      "lockkeeper.policy.activated",
+      "lockkeeper.service.stopped",
+    ]);
     other.close();
     // The lock on the folder is free again.
     await start();

@@ -84,7 +84,11 @@ describe("the sandbox, started by its launcher", () => {
     const { ended, signalGroup } = await startSandbox();
     signalGroup(signal);
     expect(await ended).toEqual([0, null]);
-    expect(events()).toEqual(["lockkeeper.service.started", "lockkeeper.service.stopped"]);
+    expect(events()).toEqual([
+      "lockkeeper.service.started",
+      "lockkeeper.policy.activated",
+      "lockkeeper.service.stopped",
+    ]);
   });
 
   it("waits for a request though copies of the signal arrive, and ends at once at another one a second later", async () => {
@@ -97,7 +101,7 @@ describe("the sandbox, started by its launcher", () => {
     expect(socket.destroyed).toBe(false);
     signalGroup("SIGTERM");
     expect(await ended).toEqual([143, null]);
-    expect(events()).toEqual(["lockkeeper.service.started"]);
+    expect(events()).toEqual(["lockkeeper.service.started", "lockkeeper.policy.activated"]);
   });
 });
 
