@@ -4,12 +4,6 @@ import type { Endpoint } from "./address.ts";
 /** A row of an answer; the columns are parsed where it is read. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** A statement that is planned once in each session. */
-export interface Statement {
-  readonly name: string;
-  readonly text: string;
-}
-
 /** The three roles that the tables know; `login` is whoever the URL names. */
 export type Role = "writer" | "pruner" | "reader" | "login";
 
@@ -59,7 +53,19 @@ export async function prepare(client: pg.ClientBase, options: Omit<SessionOption
   if (role === "writer" || role === "login") assertDurable(settings);
   if (role === "login") return;
   if (role === "writer") await client.query(LOOKUPS);
-  await client.query("SELECT set_config('role', $1, false)", [roleName(schema, role)]);
+  await takeRole(client, roleName(schema, role));
+}
+
+async function takeRole(client: pg.ClientBase, name: string): Promise<void> {
+  try {
+    await client.query("SELECT set_config('role', $1, false)", [name]);
+  } catch (cause) {
+    if (sqlState(cause) !== "42501") throw cause;
+    throw new Error(
+      `its login may not take on the role ${name}. Let an administrator run: GRANT ${pg.escapeIdentifier(name)} TO the_login;`,
+      { cause },
+    );
+  }
 }
 
 /** `lockkeeper_writer` and so on: roles belong to the whole server, so they bear the schema's name. */

@@ -1,0 +1,38 @@
+import pg from "pg";
+import type { Ask } from "./log-rows.ts";
+import { clientConfig, prepare, type Row, type SessionOptions } from "./session.ts";
+
+/** Sessions that answer questions at the same time. */
+const SESSIONS = 4;
+const STATEMENT_TIMEOUT_MS = 8_000;
+/** Only a hung server takes as long as that. */
+const ANSWER_TIMEOUT_MS = 10_000;
+const IDLE_MS = 60_000;
+
+/** Sessions to read with, in the reader's role. */
+export interface ReadPool {
+  readonly ask: Ask;
+  close(): Promise<void>;
+}
+
+/** Nothing is connected before something is asked. */
+export function openPool({ endpoint, schema }: Pick<SessionOptions, "endpoint" | "schema">): ReadPool {
+  const limits = {
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    lockTimeoutMs: STATEMENT_TIMEOUT_MS,
+    idleInTransactionTimeoutMs: STATEMENT_TIMEOUT_MS,
+  };
+  const pool = new pg.Pool({
+    ...clientConfig(endpoint),
+    max: SESSIONS,
+    query_timeout: ANSWER_TIMEOUT_MS,
+    idleTimeoutMillis: IDLE_MS,
+    onConnect: (client) => prepare(client, { schema, role: "reader", ...limits }),
+  });
+  // A session that is lost while nobody asks is made anew by whoever asks next.
+  pool.on("error", () => {});
+  return {
+    ask: async (text, values) => (await pool.query<Row>(text, values)).rows,
+    close: () => pool.end(),
+  };
+}

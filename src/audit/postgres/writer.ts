@@ -1,0 +1,247 @@
+import type { GrowingTree } from "../../tlog/growing-tree.ts";
+import { consistencyTiles, inclusionTiles } from "../../tlog/proof.ts";
+import { type Head, LogFault, openHead, whatToDo } from "../head.ts";
+import { LogBatch, type SealedBatch } from "../log-batch.ts";
+import type { LogIdentity } from "../log-keys.ts";
+import { assertNotSmaller, catchUp, verifyTail } from "../log-tail.ts";
+import type { Operation, OperationOutcome } from "../operation.ts";
+import { runBatch, unproven, withProofs } from "../operations.ts";
+import { receiptOf } from "../receipt.ts";
+import { appendBatch, type Bound, writeTables } from "./flush.ts";
+import { keyName } from "./key-name.ts";
+import {
+  bytes,
+  type HeadRow,
+  hashesOf,
+  headRow,
+  lockHead,
+  readTail,
+  readTiles,
+  textOrNull,
+  touchHead,
+} from "./log-rows.ts";
+import { PostgresTables } from "./postgres-tables.ts";
+import type { Row } from "./session.ts";
+import { settle } from "./settings.ts";
+import { lookedFor, lookUp, workingSet } from "./working-set.ts";
+import type { WriterSession } from "./writer-session.ts";
+
+/** Leaf hashes that are taken in one after another; when others have appended more than that, the tail is read anew. */
+const MAX_LEAVES = 1_024;
+
+/** Who writes, and for whom. */
+export interface WriterOptions {
+  /** An AWS account, or `sandbox`: whose changes the log holds. */
+  readonly owner: string;
+  readonly identity: LogIdentity;
+}
+
+/** What an instance knows of the log. */
+export interface KnownLog {
+  /** The newest head that is known to be durable. */
+  readonly head: Head | undefined;
+  /** The verifier key under which the log is signed; null of an empty one. */
+  readonly vkey: string | null;
+}
+
+/** A batch that was run in memory, and what has to be written for it. */
+export interface PreparedBatch {
+  readonly sealed: SealedBatch | undefined;
+  readonly statements: readonly Bound[];
+  /** To be asked first while the batch is in the tree. */
+  outcomes(): OperationOutcome[];
+}
+
+/** One session's way to write: the end of the log's tree in memory, and the tables on the server. */
+export class Writer {
+  readonly session: WriterSession;
+  readonly #identity: LogIdentity;
+  #tree: GrowingTree;
+  #head: Head | undefined;
+  #vkey: string | null;
+
+  private constructor(session: WriterSession, identity: LogIdentity, tree: GrowingTree, { head, vkey }: KnownLog) {
+    this.session = session;
+    this.#identity = identity;
+    this.#tree = tree;
+    this.#head = head;
+    this.#vkey = vkey;
+  }
+
+  /**
+   * Verifies the log's tail, holding its head: a transaction of ours whose answer was lost has come to its end then, and
+   * what is found is as durable as what is written next.
+   * @param remembered what this instance knows from before; its head must be a prefix of what is found
+   * @throws LogFault when the log does not end as it was written
+   */
+  static async open(session: WriterSession, options: WriterOptions, remembered?: KnownLog): Promise<Writer> {
+    const { owner, identity } = options;
+    const [, rows] = await Promise.all([session.begin(), session.ask(lockHead, [])]);
+    const row = headRow(rows);
+    await settle(session.ask, { owner, origin: identity.origin });
+    const { tree, head } = await verifiedTail(session, row, identity, remembered?.head);
+    if (remembered !== undefined) assertSameKey(row, remembered, identity);
+    const [, committed] = await Promise.all([session.ask(touchHead, []), session.commit()]);
+    if (!committed) throw new Error("the server rolled back");
+    return new Writer(session, identity, tree, { head, vkey: row.vkey });
+  }
+
+  get known(): KnownLog {
+    return { head: this.#head, vkey: this.#vkey };
+  }
+
+  /**
+   * Opens a transaction that holds the head, takes in what others have appended, and runs the batch in memory.
+   * @throws LogFault when what is there does not continue what was there; whatever it throws, `rollback` comes next
+   */
+  async prepare(batch: readonly Operation[]): Promise<PreparedBatch> {
+    const { session } = this;
+    const values = lookedFor(batch);
+    const [, rows, [appended], found] = await Promise.all([
+      session.begin(),
+      session.run({ name: "lock", text: lockHead, values: [] }),
+      session.run({ ...leavesFrom, values: [this.#tree.size, MAX_LEAVES + 1] }),
+      values && session.run({ ...lookUp, values }),
+    ]);
+    const row = headRow(rows);
+    await this.#follow(row, appended);
+    assertSameKey(row, this.known, this.#identity);
+    this.#vkey = row.vkey;
+    const tables = new PostgresTables(workingSet(found?.[0]));
+    const log = new LogBatch(this.#tree, this.#identity);
+    const drafts = runBatch(batch, tables, log);
+    const sealed = log.seal();
+    const isNew = (index: number) => sealed !== undefined && index >= sealed.first;
+    const older = await this.#receipts(unproven(drafts).filter((index) => !isNew(index)));
+    const touch = batch.length === 0 ? [{ name: "touch", text: touchHead, values: [] }] : [];
+    let outcomes: OperationOutcome[] | undefined;
+    return {
+      sealed,
+      statements: [
+        ...(sealed === undefined ? touch : appendBatch(sealed, row, this.#identity.signer.verifier)),
+        ...writeTables(tables, sealed),
+      ],
+      outcomes() {
+        outcomes ??= withProofs(drafts, (index) => {
+          const proof = isNew(index) ? sealed?.proofOf(index) : older.get(index);
+          if (proof === undefined) throw new Error(`record ${index} was not proven`);
+          return proof;
+        });
+        return outcomes;
+      },
+    };
+  }
+
+  /**
+   * Writes a prepared batch and ends its transaction.
+   * @returns how its operations came out; or why nothing of it was written
+   * @throws Error when it may have been written or not; this writer is not to be used any more then
+   */
+  async commit(batch: PreparedBatch): Promise<OperationOutcome[] | { readonly rolledBack: unknown }> {
+    const { session } = this;
+    const answers = Promise.allSettled(batch.statements.map((statement) => session.run(statement)));
+    const ended = Promise.allSettled([session.commit()]);
+    // Made while the server writes.
+    const outcomes = batch.outcomes();
+    const failed = (await answers).find((answer) => answer.status === "rejected");
+    const [end] = await ended;
+    if (end.status === "rejected") throw end.reason;
+    if (!end.value) return { rolledBack: failed?.reason ?? new Error("the server rolled back") };
+    if (failed !== undefined) throw failed.reason;
+    this.#tree.mark();
+    if (batch.sealed !== undefined) {
+      this.#head = batch.sealed.head;
+      this.#vkey = this.#identity.signer.verifier;
+    }
+    return outcomes;
+  }
+
+  /** @returns whether the transaction has ended without having done anything, and the session can go on */
+  async rollback(): Promise<boolean> {
+    this.forget();
+    try {
+      await this.session.rollback();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Takes back from the tree what the transaction was to append. */
+  forget(): void {
+    this.#tree.rollback();
+  }
+
+  /** Whether a record of that batch is in the log. */
+  async has({ rows: [first] }: SealedBatch): Promise<boolean> {
+    const [row] = await this.session.ask("SELECT uid FROM records WHERE idx = $1", [first?.index]);
+    return row?.["uid"] === first?.record.uid;
+  }
+
+  async #follow(row: HeadRow, appended: Row | undefined): Promise<void> {
+    const leaves = hashesOf(bytes(appended?.["hashes"]));
+    if (row.checkpoint === (this.#head?.checkpoint ?? null)) {
+      const same = row.size === this.#tree.size && row.root.equals(this.#tree.root()) && leaves.length === 0;
+      if (!same) throw new LogFault(`its head is not the one that its newest checkpoint speaks of. ${whatToDo}`);
+      return;
+    }
+    const found = openedHead(row, this.#identity);
+    if (this.#head !== undefined) assertNotSmaller(found, this.#head);
+    if (found === undefined || leaves.length > MAX_LEAVES) {
+      ({ tree: this.#tree, head: this.#head } = await verifiedTail(this.session, row, this.#identity, this.#head));
+    } else {
+      catchUp(this.#tree, leaves, found);
+      this.#head = found;
+    }
+  }
+
+  /** Proofs of records that were in the log before, in the head that is locked. */
+  async #receipts(indexes: readonly number[]): Promise<ReadonlyMap<number, string>> {
+    const head = this.#head;
+    if (indexes.length === 0 || head === undefined) return new Map();
+    const tiles = await readTiles(
+      this.session.ask,
+      indexes.flatMap((index) => inclusionTiles(index, head.size)),
+    );
+    const rows = await this.session.ask("SELECT idx, body FROM records WHERE idx = ANY ($1::bigint[])", [indexes]);
+    return new Map(
+      rows.map((row) => {
+        const index = Number(row["idx"]);
+        return [index, receiptOf({ index, body: textOrNull(row["body"]) }, head, tiles)];
+      }),
+    );
+  }
+}
+
+async function verifiedTail(session: WriterSession, row: HeadRow, identity: LogIdentity, remembered?: Head) {
+  openedHead(row, identity);
+  const from = remembered?.size ?? 0;
+  const tail = await readTail(session.ask, row, (count) => (from > count ? [] : consistencyTiles(from, count)));
+  return verifyTail(tail, identity, remembered);
+}
+
+/** @throws LogFault when the row says another thing than its signed head */
+function openedHead({ size, root, checkpoint }: HeadRow, identity: LogIdentity): Head | undefined {
+  const head = checkpoint === null ? undefined : openHead(checkpoint, identity);
+  if (size !== (head?.size ?? 0) || (head !== undefined && !root.equals(head.root))) {
+    throw new LogFault(`its head is not the one that its newest checkpoint speaks of. ${whatToDo}`);
+  }
+  return head;
+}
+
+/**
+ * Who signs the log has written so into it at its start. When another instance has done that since, this one still has the
+ * key of before, which may have been replaced because somebody else has it too.
+ */
+function assertSameKey({ vkey }: HeadRow, known: KnownLog, { signer }: LogIdentity): void {
+  if (vkey === known.vkey || vkey === signer.verifier) return;
+  throw new LogFault(
+    `another instance signs it with the key ${keyName(vkey)} now, and this one has ${keyName(signer.verifier)}. Start this one again with the new key (audit.signingKeyFile)`,
+  );
+}
+
+const leavesFrom = {
+  name: "leaves",
+  text: `SELECT string_agg(leaf_hash, '' ORDER BY idx) AS hashes
+    FROM (SELECT idx, leaf_hash FROM records WHERE idx >= $1::bigint ORDER BY idx LIMIT $2::bigint) AS appended`,
+} as const;
