@@ -1,4 +1,5 @@
 import type { OutcomeName } from "../../changes/outcome.ts";
+import { carriedOver } from "./carried-over.ts";
 import type { Findings } from "./findings.ts";
 import { deadlineOf, type Outline, object, unmappedOf } from "./outline.ts";
 import { SeenIds } from "./seen-ids.ts";
@@ -52,8 +53,9 @@ const outcomeNames: ReadonlyMap<number, OutcomeName> = new Map([
 
 /**
  * Follows every change through the log by the journal's own rules (`operations.ts`): an intent or a denial first and
- * once; then an outcome and a read-back, each once, in either order. A change that was superseded stands directly before
- * the intent that took its place; when that one fails, it may be read back once more.
+ * once; then an outcome and a read-back, each once, in either order. That a change was superseded stands directly before
+ * the intent that took its place (but for what a recovery has carried over); when that one fails, the first may be read
+ * back once more.
  *
  * Memory: changes that have ended are forgotten but for a few bytes. What comes after a change's end is put aside as a
  * stray, to be judged in a second look at the log that keeps only these changes, but all of them (`strays`).
@@ -68,6 +70,7 @@ export class Changes {
   readonly #under = new Map<string, Progress>();
   readonly #seen: { add(id: string): boolean };
   #superseded: { readonly id: string; readonly by: string; readonly index: number } | undefined;
+  #carried = 0;
   #bodiesMissing = false;
   #started = 0;
   #newest = 0;
@@ -90,7 +93,8 @@ export class Changes {
     this.#superseded = undefined;
     const { code, correlation: id } = outline;
     const isIntent = code === "credential.status.intent";
-    if (superseded !== undefined && !(isIntent && id === superseded.by)) {
+    if (index === 0) this.#carried = carriedOver(outline, body).records;
+    if (superseded !== undefined && !(isIntent && id === superseded.by) && index > this.#carried) {
       this.#findings.add("superseder-missing", index, supersederMissing(superseded));
     }
     if (code === "lockkeeper.service.started") this.#started = outline.time;

@@ -11,6 +11,26 @@ export interface CheckedHead {
   readonly signedBy: readonly string[];
 }
 
+/** A checkpoint that does not count, and why. */
+export interface InvalidHead {
+  readonly problem: string;
+}
+
+/** What each of several checkpoints is. */
+export function checkHeads(
+  notes: readonly string[],
+  verifiers: readonly NoteVerifier[],
+): (CheckedHead | InvalidHead)[] {
+  return notes.map((note) => {
+    try {
+      return checkHead(note, verifiers);
+    } catch (error) {
+      if (error instanceof NoteError) return { problem: error.message };
+      throw error;
+    }
+  });
+}
+
 /**
  * Reads a checkpoint. It counts when a trusted key has signed it whose name is its origin (c2sp.org/tlog-checkpoint).
  * @param verifiers of the trusted keys; of no keys at all, signatures are not judged

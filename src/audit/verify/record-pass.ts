@@ -1,4 +1,5 @@
 import type { LogEntry } from "../log-reader.ts";
+import { carriedOver } from "./carried-over.ts";
 import type { Changes } from "./changes.ts";
 import type { Findings } from "./findings.ts";
 import { isLeafOf } from "./leaf-check.ts";
@@ -24,6 +25,8 @@ export class RecordPass {
   records = 0;
   bodies = 0;
   readonly #checks: RecordChecks;
+  /** Index of the last record that a recovery has copied as it was, though it may be anything. */
+  #anything = 0;
 
   constructor(checks: RecordChecks) {
     this.#checks = checks;
@@ -45,6 +48,7 @@ export class RecordPass {
       }
       const outline = this.#outlineOf(entry, body);
       if (outline !== undefined) {
+        if (index === 0) this.#recovered(outline, body);
         changes.take(index, outline, body);
         if (outline.code === PRUNED_CODE) pruned.declared(index, body);
       }
@@ -63,9 +67,15 @@ export class RecordPass {
     this.#checks.changes.skip();
   }
 
+  #recovered(outline: Outline, body: Buffer): void {
+    const { records, damaged } = carriedOver(outline, body);
+    if (damaged) this.#anything = records;
+  }
+
   #outlineOf({ index, columns }: LogEntry, body: Buffer): Outline | undefined {
     const { findings } = this.#checks;
     let outline = outlineOf(body);
+    if (index > 0 && index <= this.#anything) return outline;
     if (outline !== undefined && columns !== undefined && differing(outline, columns).length > 0) {
       outline = parsedOutline(body);
       const names = outline === undefined ? [] : differing(outline, columns);

@@ -30,8 +30,8 @@ export async function verifyLog(reader: LogReader, options: VerifyOptions): Prom
   try {
     await readAll(reader, options, { size, heads, outside, tree, pass });
     pass.skipTo(size);
-    await tree.end();
     await compareEnds({ size, heads, outside, findings });
+    await tree.end();
     pruned.end(findings);
     if (changes.strays.size > 0) await lookAgain(reader, options, { size, strays: changes.strays, findings });
   } catch (error) {
