@@ -96,7 +96,6 @@ export class GrowingTree {
       level.hashes.length = count % 2;
       count = Math.floor(count / 2);
     }
-    while (this.#levels.length > 0 && 2 ** (this.#levels.length - 1) > this.#marked) this.#levels.pop();
     this.#size = this.#marked;
     this.#ragged = undefined;
     this.#newNodes = [];

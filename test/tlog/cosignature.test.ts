@@ -65,6 +65,9 @@ describe("cosignatures of witnesses", () => {
       expect(() => cosignedAt(`${text}\n${signatureLine(signer, changed)}`, witness)).toThrow(NoteError);
     }
     for (const length of [0, 8, 64, 71, 73]) expect(witness.verify(text, Buffer.alloc(length))).toBe(false);
+    // A time must not exceed 2^63 - 1.
+    expect(witness.verify(text, at(2 ** 62).sign(text))).toBe(true);
+    expect(witness.verify(text, at(2 ** 63).sign(text))).toBe(false);
     expect(
       parseCosigner(parseCosigningKey(generateKey("other").signer, () => 0).verifier).verify(text, signature),
     ).toBe(false);

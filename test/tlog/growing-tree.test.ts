@@ -138,7 +138,7 @@ describe("a growing tree", () => {
   });
 
   it("does not take a tile of another width, nor hashes of another length", () => {
-    expect(() => GrowingTree.load(3, () => someLeaves(2))).toThrow(RangeError);
+    for (const width of [0, 2, 4]) expect(() => GrowingTree.load(3, () => someLeaves(width))).toThrow(RangeError);
     expect(() => GrowingTree.load(3, () => [Buffer.alloc(31), Buffer.alloc(32), Buffer.alloc(32)])).toThrow(RangeError);
   });
 });

