@@ -12,6 +12,10 @@ const changes = "/v1/status-changes";
 const unknownChange = `${changes}/0192f0c1-2f4e-7c3a-9b1d-6d2a8c1f0e55`;
 const bobsCredentials = "/v1/users/Bob/credentials";
 const bobsKey = "/v1/access-keys/AKIAIOSFODNN7EXAMPLE";
+const records = "/v1/audit/records";
+const consistency = "/v1/audit/consistency?from=0&to=1";
+const checkpoint = "/v1/audit/checkpoint";
+const tile = "/v1/audit/tile/0/000.p/1";
 const tooLarge = JSON.stringify({ ...bobsCertificate, reason: "x".repeat(17_000) });
 
 let gateway: Gateway;
@@ -21,11 +25,17 @@ let strict: Gateway;
 let broken: Gateway;
 /** Its log takes no record and answers no question. */
 let logless: Gateway;
+/** Its log has a fault. */
+let faulty: Gateway;
+/** Its log is empty. */
+let empty: Gateway;
 
 beforeAll(async () => {
   const unavailable = () => Promise.reject(new LockkeeperError("audit-unavailable", "The disk hangs."));
   const unreadable = () => Promise.reject(new LockkeeperError("audit-unreadable", "The disk hangs."));
+  const fault = () => Promise.reject(new TypeError("a secret of the log's"));
   gateway = await startGateway();
+  await madeChange();
   strict = await startGateway({ perMinute: { changes: 1, reads: 1, whatIfs: 1 } });
   broken = await startGateway({
     pdp: {
@@ -35,12 +45,50 @@ beforeAll(async () => {
     },
   });
   logless = await startGateway({
-    journal: (real) => ({ ...real, begin: unavailable, deny: unavailable, note: unavailable, recordsOf: unreadable }),
+    journal: (real) => ({
+      ...real,
+      ...{ begin: unavailable, deny: unavailable, note: unavailable },
+      ...{ recordsOf: unreadable, changes: unreadable, head: unreadable, tile: unreadable },
+    }),
   });
+  faulty = await startGateway({ journal: (real) => ({ ...real, head: fault, tile: fault }) });
+  empty = await startGateway();
 });
 afterAll(async () => {
-  await Promise.all([gateway, strict, broken, logless].map((each) => each.close()));
+  await Promise.all([gateway, strict, broken, logless, faulty, empty].map((each) => each.close()));
 });
+
+/** What an auditor can be told about a read of the log, whatever it is that is read. */
+function auditReads(path: string, notThere?: string) {
+  const as = "auditor";
+  return {
+    200: ask("GET", path, { as }),
+    400: ask("GET", `${path}${path.includes("?") ? "&" : "?"}x=1`, { as }),
+    401: ask("GET", path, { as: null }),
+    403: ask("GET", path, { as: "viewer" }),
+    ...(notThere !== undefined && { 404: ask("GET", notThere, { as }) }),
+    405: ask("DELETE", path.split("?")[0] ?? "", { as }),
+    406: ask("GET", path, { as, headers: { accept: "text/html" } }),
+    429: second("GET", path, { as }),
+    500: ask("GET", path, { as }, () => broken),
+    503: ask("GET", path, { as }, () => logless),
+  };
+}
+
+/** What anybody can be told who follows the tree. */
+function publicReads(path: string) {
+  const nobody = { as: null };
+  return {
+    200: ask("GET", path, nobody),
+    400: ask("GET", `${path}?x=1`, nobody),
+    404: ask("GET", path, nobody, () => empty),
+    405: ask("POST", path, { ...nobody, body: {} }),
+    406: ask("GET", path, { ...nobody, headers: { accept: "text/html" } }),
+    429: second("GET", path, nobody),
+    500: ask("GET", path, nobody, () => faulty),
+    503: ask("GET", path, nobody, () => logless),
+  };
+}
 
 function ask(method: string, path: string, options: RequestOptions = {}, of: () => Gateway = () => gateway) {
   return () => of().request(method, path, options);
@@ -118,6 +166,17 @@ const ways: Readonly<Record<string, Readonly<Record<number, () => Promise<Reply>
       }
     },
   },
+  searchStatusChanges: {
+    200: ask("GET", `${changes}?user=Bob`),
+    400: ask("GET", `${changes}?user=`),
+    401: ask("GET", changes, { as: null }),
+    403: ask("GET", changes, { as: "sofia" }),
+    405: ask("DELETE", changes),
+    406: ask("GET", changes, { headers: { accept: "text/csv" } }),
+    429: second("GET", changes, { as: "ticketing" }),
+    500: ask("GET", changes, {}, () => broken),
+    503: ask("GET", changes, {}, () => logless),
+  },
   getStatusChange: {
     200: async () => gateway.request("GET", await madeChange()),
     400: ask("GET", `${changes}/42`),
@@ -177,6 +236,12 @@ const ways: Readonly<Record<string, Readonly<Record<number, () => Promise<Reply>
     500: ask("POST", "/v1/decisions", { body: bobsCertificate }, () => broken),
     503: ask("POST", "/v1/decisions", { body: bobsCertificate }, () => logless),
   },
+  listRecords: auditReads(records),
+  getRecord: auditReads(`${records}/0`, `${records}/1000000`),
+  getRecordProof: auditReads(`${records}/0/proof`, `${records}/1000000/proof`),
+  getConsistency: auditReads(consistency, consistency.replace("to=1", "to=1000000")),
+  getCheckpoint: publicReads(checkpoint),
+  getTile: publicReads(tile),
   livez: {
     200: ask("GET", "/livez", { as: null }),
     400: ask("GET", "/livez?verbose", { as: null }),
@@ -249,6 +314,11 @@ describe("openapi.yaml", () => {
       SofiasCredentials: "CredentialList",
       BobsAccessKey: "AccessKeyOwner",
       TicketMissing: "Decision",
+      LastPageOfChanges: "StatusChangePage",
+      FirstPageOfRecords: "RecordPage",
+      RecordOfTheStart: "ProvenRecord",
+      ConsistencyFromThreeToFive: "Consistency",
+      Checkpoint: "Checkpoint",
     };
     for (const [name, { value }] of Object.entries(components.examples)) {
       const ajv = strictAjv();

@@ -20,13 +20,14 @@ describe("a quota", () => {
   it("is told with each reply, refusals as well", async () => {
     await start({ changes: 2 });
     const { headers } = await change("oncall");
+    // A busy machine can take seconds for what comes between.
     expect(headers.get("ratelimit-policy")).toBe('"changes";q=2;w=60');
-    expect(headers.get("ratelimit")).toBe('"changes";r=1;t=60');
-    expect((await change("oncall")).headers.get("ratelimit")).toBe('"changes";r=0;t=60');
+    expect(headers.get("ratelimit")).toMatch(/^"changes";r=1;t=(60|5\d)$/);
+    expect((await change("oncall")).headers.get("ratelimit")).toMatch(/^"changes";r=0;t=(60|5\d)$/);
     const refused = await change("oncall");
     expect(refused.status).toBe(429);
-    expect(refused.headers.get("retry-after")).toBe("60");
-    expect(refused.headers.get("ratelimit")).toBe('"changes";r=0;t=60');
+    expect(refused.headers.get("retry-after")).toMatch(/^(60|5\d)$/);
+    expect(refused.headers.get("ratelimit")).toMatch(/^"changes";r=0;t=(60|5\d)$/);
   });
 
   it("is its principal's own: a flood of denials keeps nobody else from switching a key off", async () => {
