@@ -1,9 +1,10 @@
 import { LogFault } from "../head.ts";
 import type { Endpoint } from "./address.ts";
-import { type KnownLog, Writer, type WriterOptions } from "./writer.ts";
+import type { Ownership } from "./settings.ts";
+import { type KnownLog, Writer } from "./writer.ts";
 import { WriterSession } from "./writer-session.ts";
 
-export interface ConnectionOptions extends WriterOptions {
+export interface ConnectionOptions extends Ownership {
   readonly endpoint: Endpoint;
   readonly schema: string;
 }

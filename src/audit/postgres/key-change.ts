@@ -6,18 +6,16 @@ import { keyName } from "./key-name.ts";
 /**
  * When the log has been signed with another key so far, says so in the log: the first record under the new one. Instances
  * that still have the former key stop then.
- * @param next this instance's verifier key
  * @param mayChange true for a gateway; a command beside it, which may still sign with the former key, must not
  * @param now epoch milliseconds
  * @throws Error when the key may not become the log's newest, or the log takes no record
  */
 export async function takeUpKey(
   connection: Connection,
-  next: string,
   { mayChange, now }: { readonly mayChange: boolean; readonly now: number },
 ): Promise<void> {
-  const { session, known } = await connection.toWrite();
-  const former = known.vkey;
+  const { session, known, identity } = await connection.toWrite();
+  const [former, next] = [known.vkey, identity.signer.verifier];
   if (former === null || former === next) return;
   const earlier = await session.ask("SELECT 1 FROM keys WHERE vkey = $1", [next]);
   if (earlier.length > 0) {

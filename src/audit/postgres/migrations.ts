@@ -31,7 +31,8 @@ export async function migrate(client: pg.ClientBase, schema: string): Promise<vo
   }
 }
 
-async function bringUpToDate(client: pg.ClientBase, schema: string): Promise<void> {
+/** The same inside a transaction that the caller opens and commits, holding others off. */
+export async function bringUpToDate(client: pg.ClientBase, schema: string): Promise<void> {
   // Looked at again: another instance may have done it while this one waited.
   if (await isComplete(client, schema)) return;
   const done = await schemaVersion(client, schema);
@@ -53,10 +54,13 @@ async function isComplete(client: pg.ClientBase, schema: string): Promise<boolea
 
 /** @returns 0 where there is no schema */
 async function schemaVersion(client: pg.ClientBase, schema: string): Promise<number> {
-  const table = `${pg.escapeIdentifier(schema)}.migrations`;
-  const { rows: there } = await client.query("SELECT 1 WHERE to_regclass($1) IS NOT NULL", [table]);
-  if (there.length === 0) return 0;
-  const { rows } = await client.query<{ version: number }>(`SELECT coalesce(max(version), 0) AS version FROM ${table}`);
+  // Not to_regclass and its like: within a transaction they answer from what the session remembers of the catalog, so
+  // whoever has waited for another instance would not see what that one has made.
+  const there = "SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'migrations'";
+  if ((await client.query(there, [schema])).rows.length === 0) return 0;
+  const { rows } = await client.query<{ version: number }>(
+    `SELECT coalesce(max(version), 0) AS version FROM ${pg.escapeIdentifier(schema)}.migrations`,
+  );
   const version = rows[0]?.version ?? 0;
   if (version > migrations.length) {
     throw new Error(
@@ -69,7 +73,7 @@ async function schemaVersion(client: pg.ClientBase, schema: string): Promise<num
 /** An administrator may have made it, empty, for a login that may not. */
 async function createSchema(client: pg.ClientBase, schema: string): Promise<void> {
   const name = pg.escapeIdentifier(schema);
-  const { rows } = await client.query("SELECT 1 WHERE to_regnamespace($1) IS NOT NULL", [name]);
+  const { rows } = await client.query("SELECT 1 FROM pg_namespace WHERE nspname = $1", [schema]);
   if (rows.length > 0) return;
   try {
     await client.query(`CREATE SCHEMA ${name}`);

@@ -13,16 +13,20 @@ const grants: Readonly<Record<(typeof roles)[number], readonly string[]>> = {
     "INSERT, UPDATE ON $schema.spans, $schema.changes, $schema.api_keys",
     "INSERT, UPDATE, DELETE ON $schema.inflight, $schema.idempotency, $schema.leases",
   ],
-  pruner: ["SELECT ON $schema.records", "UPDATE (body) ON $schema.records"],
+  pruner: [
+    "SELECT ON $schema.records, $schema.changes, $schema.inflight, $schema.idempotency",
+    "UPDATE (body) ON $schema.records",
+    "DELETE ON $schema.changes",
+  ],
   reader: ["SELECT ON ALL TABLES IN SCHEMA $schema"],
 };
 
 /** Whether the roles are there and may use the schema. A copy of a database on another server comes without them. */
 export async function rolesComplete(client: pg.ClientBase, schema: string): Promise<boolean> {
   const { rows } = await client.query<{ complete: boolean }>(
-    `SELECT coalesce(bool_and(to_regrole(name) IS NOT NULL AND has_schema_privilege(to_regrole(name), $2, 'USAGE')), false)
-       AS complete FROM unnest($1::text[]) AS name`,
-    [roles.map((role) => pg.escapeIdentifier(roleName(schema, role))), schema],
+    `SELECT count(*) = $2 AS complete FROM pg_roles
+     WHERE rolname = ANY ($1::text[]) AND has_schema_privilege(oid, $3, 'USAGE')`,
+    [roles.map((role) => roleName(schema, role)), roles.length, schema],
   );
   return rows[0]?.complete === true;
 }
@@ -34,7 +38,7 @@ export async function rolesComplete(client: pg.ClientBase, schema: string): Prom
 export async function createRoles(client: pg.ClientBase, schema: string): Promise<void> {
   for (const role of roles) {
     const name = pg.escapeIdentifier(roleName(schema, role));
-    const { rows } = await client.query("SELECT 1 WHERE to_regrole($1) IS NOT NULL", [name]);
+    const { rows } = await client.query("SELECT 1 FROM pg_roles WHERE rolname = $1", [roleName(schema, role)]);
     if (rows.length === 0) await createRole(client, schema, name);
     const privileges = ["USAGE ON SCHEMA $schema", ...grants[role]];
     for (const privilege of privileges) {

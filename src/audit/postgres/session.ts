@@ -52,8 +52,16 @@ export async function prepare(client: pg.ClientBase, options: Omit<SessionOption
   assertVersion(settings);
   if (role === "writer" || role === "login") assertDurable(settings);
   if (role === "login") return;
-  if (role === "writer") await client.query(LOOKUPS);
+  if (role === "writer") {
+    await client.query(LOOKUPS);
+    await client.query("SELECT pg_advisory_lock_shared(hashtextextended($1, 0))", [writersLock(schema)]);
+  }
   await takeRole(client, roleName(schema, role));
+}
+
+/** The name of an advisory lock that whoever writes holds together, and whoever gives the log up holds alone. */
+export function writersLock(schema: string): string {
+  return `lockkeeper ${schema} writers`;
 }
 
 async function takeRole(client: pg.ClientBase, name: string): Promise<void> {

@@ -1,39 +1,33 @@
+import { identityUnder } from "../lineage.ts";
+import type { LogIdentity, LogKeys } from "../log-keys.ts";
 import type { Ask } from "./log-rows.ts";
 
-/** Whose log it is, and which. */
-export interface Settings {
+/** Whose log a schema is to be, and who signs it. */
+export interface Ownership {
   /** An AWS account, or `sandbox`. */
   readonly owner: string;
-  readonly origin: string;
+  readonly keys: LogKeys;
 }
 
 /**
- * The first instance says whose log a new schema is to be; every other one must find the same.
+ * Who the log in a schema is: the one that is configured, or the one that a recovery has opened in its place. The first
+ * instance to open an empty schema says whose it is.
  * @param ask inside a transaction that holds the head
  * @throws Error when the log is another owner's, or another log
  */
-export async function settle(ask: Ask, { owner, origin }: Settings): Promise<void> {
-  const found = await readSettings(ask);
-  if (found.owner === undefined && found.origin === undefined) {
-    await ask("INSERT INTO settings (name, value) VALUES ('owner', $1), ('origin', $2)", [owner, origin]);
-    return;
+export async function identityOf(ask: Ask, { owner, keys }: Ownership): Promise<LogIdentity> {
+  const rows = await ask("SELECT name, value FROM settings", []);
+  if (rows.length === 0) {
+    await ask("INSERT INTO settings (name, value) VALUES ('owner', $1), ('origin', $2)", [owner, keys.origin]);
+    return identityUnder(keys, keys.origin);
   }
-  if (found.owner !== owner) {
-    const [whose, mine] = [found.owner, owner].map((one) =>
-      one === "sandbox" ? "the sandbox" : `the AWS account ${one}`,
-    );
+  const settings = new Map(rows.map((row) => [row["name"], String(row["value"])]));
+  const found = settings.get("owner");
+  if (found !== owner) {
+    const [whose, mine] = [found, owner].map((one) => (one === "sandbox" ? "the sandbox" : `the AWS account ${one}`));
     throw new Error(
       `it belongs to ${whose}, and this Lockkeeper works for ${mine}. Give each a schema of its own (postgres.schema)`,
     );
   }
-  if (found.origin !== origin) {
-    throw new Error(
-      `it is the log ${found.origin}, and this Lockkeeper is to write the log ${origin}. A log keeps its name: set audit.origin to ${found.origin}, or give the other log a schema of its own (postgres.schema)`,
-    );
-  }
-}
-
-async function readSettings(ask: Ask): Promise<Partial<Settings>> {
-  const rows = await ask("SELECT name, value FROM settings", []);
-  return Object.fromEntries(rows.map((row) => [String(row["name"]), String(row["value"])]));
+  return identityUnder(keys, settings.get("origin") ?? "");
 }

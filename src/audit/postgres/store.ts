@@ -1,6 +1,6 @@
 import pg from "pg";
 import { LockkeeperError } from "../../errors.ts";
-import { type LogKeys, logIdentity } from "../log-keys.ts";
+import type { LogKeys } from "../log-keys.ts";
 import { assertNotSmaller } from "../log-tail.ts";
 import type { Operation, OperationOutcome, Query, QueryResult, QueryResults, Store } from "../operation.ts";
 import { type Endpoint, endpointOf, type PostgresAddress } from "./address.ts";
@@ -36,11 +36,13 @@ const MIGRATION_LOCK_TIMEOUT_MS = 600_000;
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
   const { schema, owner, keys, exclusive = true, now = Date.now } = options;
   const endpoint = endpointOf(options);
-  const identity = logIdentity(keys);
-  const connection = new Connection({ endpoint, schema, owner, identity });
+  const connection = new Connection({ endpoint, schema, owner, keys });
   try {
     await migrated(endpoint, schema);
-    await takeUpKey(connection, identity.signer.verifier, { mayChange: exclusive, now: now() });
+    await takeUpKey(connection, { mayChange: exclusive, now: now() });
+    const { identity } = await connection.toWrite();
+    const pool = openPool({ endpoint, schema });
+    return new PostgresStore(connection, pool, new Queries(pool.ask, identity));
   } catch (cause) {
     connection.discard();
     if (cause instanceof LockkeeperError && cause.code === "configuration") throw cause;
@@ -48,8 +50,6 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     const message = `The audit log in PostgreSQL (${where}) cannot be used: ${reasonOf(cause)}.`;
     throw new LockkeeperError("audit-unavailable", message, {}, { cause });
   }
-  const pool = openPool({ endpoint, schema });
-  return new PostgresStore(connection, pool, new Queries(pool.ask, identity));
 }
 
 class PostgresStore implements Store {

@@ -22,19 +22,12 @@ import {
 } from "./log-rows.ts";
 import { PostgresTables } from "./postgres-tables.ts";
 import type { Row } from "./session.ts";
-import { settle } from "./settings.ts";
+import { identityOf, type Ownership } from "./settings.ts";
 import { lookedFor, lookUp, workingSet } from "./working-set.ts";
 import type { WriterSession } from "./writer-session.ts";
 
 /** Leaf hashes that are taken in one after another; when others have appended more than that, the tail is read anew. */
 const MAX_LEAVES = 1_024;
-
-/** Who writes, and for whom. */
-export interface WriterOptions {
-  /** An AWS account, or `sandbox`: whose changes the log holds. */
-  readonly owner: string;
-  readonly identity: LogIdentity;
-}
 
 /** What an instance knows of the log. */
 export interface KnownLog {
@@ -55,14 +48,14 @@ export interface PreparedBatch {
 /** One session's way to write: the end of the log's tree in memory, and the tables on the server. */
 export class Writer {
   readonly session: WriterSession;
-  readonly #identity: LogIdentity;
+  readonly identity: LogIdentity;
   #tree: GrowingTree;
   #head: Head | undefined;
   #vkey: string | null;
 
   private constructor(session: WriterSession, identity: LogIdentity, tree: GrowingTree, { head, vkey }: KnownLog) {
     this.session = session;
-    this.#identity = identity;
+    this.identity = identity;
     this.#tree = tree;
     this.#head = head;
     this.#vkey = vkey;
@@ -74,11 +67,10 @@ export class Writer {
    * @param remembered what this instance knows from before; its head must be a prefix of what is found
    * @throws LogFault when the log does not end as it was written
    */
-  static async open(session: WriterSession, options: WriterOptions, remembered?: KnownLog): Promise<Writer> {
-    const { owner, identity } = options;
+  static async open(session: WriterSession, ownership: Ownership, remembered?: KnownLog): Promise<Writer> {
     const [, rows] = await Promise.all([session.begin(), session.ask(lockHead, [])]);
     const row = headRow(rows);
-    await settle(session.ask, { owner, origin: identity.origin });
+    const identity = await identityOf(session.ask, ownership);
     const { tree, head } = await verifiedTail(session, row, identity, remembered?.head);
     if (remembered !== undefined) assertSameKey(row, remembered, identity);
     const [, committed] = await Promise.all([session.ask(touchHead, []), session.commit()]);
@@ -105,10 +97,10 @@ export class Writer {
     ]);
     const row = headRow(rows);
     await this.#follow(row, appended);
-    assertSameKey(row, this.known, this.#identity);
+    assertSameKey(row, this.known, this.identity);
     this.#vkey = row.vkey;
     const tables = new PostgresTables(workingSet(found?.[0]));
-    const log = new LogBatch(this.#tree, this.#identity);
+    const log = new LogBatch(this.#tree, this.identity);
     const drafts = runBatch(batch, tables, log);
     const sealed = log.seal();
     const isNew = (index: number) => sealed !== undefined && index >= sealed.first;
@@ -118,7 +110,7 @@ export class Writer {
     return {
       sealed,
       statements: [
-        ...(sealed === undefined ? touch : appendBatch(sealed, row, this.#identity.signer.verifier)),
+        ...(sealed === undefined ? touch : appendBatch(sealed, row, this.identity.signer.verifier)),
         ...writeTables(tables, sealed),
       ],
       outcomes() {
@@ -151,7 +143,7 @@ export class Writer {
     this.#tree.mark();
     if (batch.sealed !== undefined) {
       this.#head = batch.sealed.head;
-      this.#vkey = this.#identity.signer.verifier;
+      this.#vkey = this.identity.signer.verifier;
     }
     return outcomes;
   }
@@ -185,10 +177,10 @@ export class Writer {
       if (!same) throw new LogFault(`its head is not the one that its newest checkpoint speaks of. ${whatToDo}`);
       return;
     }
-    const found = openedHead(row, this.#identity);
+    const found = openedHead(row, this.identity);
     if (this.#head !== undefined) assertNotSmaller(found, this.#head);
     if (found === undefined || leaves.length > MAX_LEAVES) {
-      ({ tree: this.#tree, head: this.#head } = await verifiedTail(this.session, row, this.#identity, this.#head));
+      ({ tree: this.#tree, head: this.#head } = await verifiedTail(this.session, row, this.identity, this.#head));
     } else {
       catchUp(this.#tree, leaves, found);
       this.#head = found;
