@@ -1,11 +1,6 @@
 import { randomUUIDv7 } from "node:crypto";
-import { join } from "node:path";
 import { createApp } from "./app.ts";
 import { policyRecord, serviceRecord } from "./audit/admin-record.ts";
-import type { LogKeys } from "./audit/log-keys.ts";
-import { keepOwnSigningKey, logKeys, readSigningKey } from "./audit/signing-key.ts";
-import { openSqliteStore } from "./audit/sqlite/store.ts";
-import { openJournal } from "./audit/store-journal.ts";
 import { createApiKeyProof } from "./authn/api-key-proof.ts";
 import { createAuthenticator } from "./authn/authenticate.ts";
 import { isLoopbackHost } from "./authn/ip-address.ts";
@@ -30,6 +25,7 @@ import { measuredIam } from "./iam/measured.ts";
 import { ownUserNames } from "./iam/own-user.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
+import { followOutside, newestHead, openLog, publicKeyOf } from "./open-log.ts";
 import type { PolicyData } from "./policy/data.ts";
 import { policyTimeIn } from "./policy/input.ts";
 import { loadPolicy } from "./policy/load.ts";
@@ -93,11 +89,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     });
     const iam = measuredIam(awsIam, metrics.called);
     closing.add(() => iam.close());
-    const opened = openSqliteStore(join(config.dataDir, "lockkeeper.db"), {
-      exclusive: true,
-      owner: sandbox ? "sandbox" : config.iam.account,
-      keys: configuredKeys(config),
-    }).then((store) => openJournal(store, { ...config.audit, onCommit: metrics.committed }));
+    const owner = sandbox ? "sandbox" : config.iam.account;
+    const opened = openLog({ config, owner, onCommit: metrics.committed }, { exclusive: true });
     closing.add(() => opened.then((journal) => journal.close(), notOpened));
     // The database opens in its own thread, and AWS answers, while the contract is read here.
     const [journal, ownUsers, contract] = await Promise.all([
@@ -105,6 +98,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       ownUserNames(iam, config.iam),
       Promise.resolve().then(() => loadContract()),
     ]);
+    // Before anything is written to it: a log that is not the one that was sent outside is left as it is.
+    const rolledBack = Promise.withResolvers<Error>();
+    const publisher = await followOutside({ config, journal, clock, log, onRolledBack: rolledBack.resolve });
+    closing.add(() => publisher.stop());
     const stopped = new AbortController();
     closing.add(() => stopped.abort());
 
@@ -118,13 +115,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       configDigest: configDigest(config),
       revision: bundle.revision,
       account: config.iam.account,
+      log: { origin: config.audit.origin, verifierKey: publicKeyOf(config) },
     };
     await journal.note(serviceRecord("started", service, clock.now()));
     closing.add(() => journal.note(serviceRecord("stopped", service, clock.now())));
     const policy = { revision: bundle.revision, wasmDigest: bundle.wasmDigest, dataDigest: configDigest(data) };
     await journal.note(policyRecord(policy, service.instance, service.account, clock.now()));
     metrics.activated(policy);
-    metrics.watch({ journal, clock, maxQueue: config.audit.maxQueue, outside: () => [] });
+    metrics.watch({ journal, clock, maxQueue: config.audit.maxQueue, outside: () => publisher.ages() });
     const refusals = new Refusals({
       journal,
       clock,
@@ -176,7 +174,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       headers,
       log,
       clock,
-      journal,
+      journal: { ...journal, head: () => newestHead(journal, publisher) },
       iam,
       account,
       readDeadlineMs,
@@ -211,21 +209,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await clock.sleep(config.shutdown.announceMs);
       await drain(server, config.shutdown.graceMs);
     });
-    return { url: urlOf(address, config.tls !== undefined), failed: journal.failed, close };
+    const failed = Promise.race([journal.failed, rolledBack.promise]);
+    return { url: urlOf(address, config.tls !== undefined), failed, close };
   } catch (error) {
     await close().catch((err) => log.error({ err }, "what was opened could not be closed"));
     throw error;
   }
-}
-
-/** The keys of the configured log; one that nobody configured, the sandbox's, makes its own. */
-export function configuredKeys({ audit, dataDir }: Pick<Config, "audit" | "dataDir">): LogKeys {
-  const { origin, signingKeyFile, formerKeys } = audit;
-  const signingKey =
-    signingKeyFile === undefined
-      ? keepOwnSigningKey(join(dataDir, "signing-key"), origin)
-      : readSigningKey(signingKeyFile);
-  return logKeys({ origin, signingKey, formerKeys });
 }
 
 /** Milliseconds that closing may take when every part of it takes as long as it may. */

@@ -1,7 +1,4 @@
-import { join } from "node:path";
 import { Command } from "commander";
-import { openSqliteStore } from "./audit/sqlite/store.ts";
-import { openJournal } from "./audit/store-journal.ts";
 import { addAuditCommands } from "./cli/audit.ts";
 import { configCheck } from "./cli/config-check.ts";
 import { health } from "./cli/health.ts";
@@ -11,7 +8,7 @@ import { serve } from "./cli/serve.ts";
 import { systemClock } from "./clock.ts";
 import { loadConfig } from "./config.ts";
 import { LockkeeperError } from "./errors.ts";
-import { configuredKeys } from "./gateway.ts";
+import { openLog } from "./open-log.ts";
 import { version } from "./version.ts";
 
 const output = {
@@ -25,12 +22,7 @@ async function withJournal(
   run: (options: KeyCommandOptions) => Promise<void>,
 ): Promise<void> {
   const config = loadConfig({ file });
-  const store = await openSqliteStore(join(config.dataDir, "lockkeeper.db"), {
-    exclusive: false,
-    owner: config.iam.account,
-    keys: configuredKeys(config),
-  });
-  const journal = openJournal(store, config.audit);
+  const journal = await openLog({ config, owner: config.iam.account }, { exclusive: false });
   try {
     await run({ journal, clock: systemClock, output });
   } finally {

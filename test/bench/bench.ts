@@ -3,6 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { stopAll } from "../fixture/processes.ts";
 import { allowed } from "./allowed.ts";
+import { audit } from "./audit.ts";
 import { denied } from "./denied.ts";
 import { flood } from "./flood.ts";
 import { oneCaller } from "./one-caller.ts";
@@ -14,6 +15,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   "one-caller": oneCaller,
   flood,
   "start-up": startUp,
+  audit,
 };
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !(name in parts));

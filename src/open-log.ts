@@ -1,0 +1,103 @@
+import { join } from "node:path";
+import type { GroupCommitOptions } from "./audit/group-commit.ts";
+import type { Journal, SignedHead } from "./audit/journal.ts";
+import type { LogKeys } from "./audit/log-keys.ts";
+import { openStore } from "./audit/open-store.ts";
+import { compareWithOutside } from "./audit/outside/at-start.ts";
+import { outsideMemories } from "./audit/outside/open.ts";
+import { Publisher } from "./audit/outside/publisher.ts";
+import { keepOwnSigningKey, logKeys, readSigningKey } from "./audit/signing-key.ts";
+import { openJournal } from "./audit/store-journal.ts";
+import type { Clock } from "./clock.ts";
+import type { Config } from "./config.ts";
+import type { Logger } from "./log.ts";
+import { parseSigner } from "./tlog/note.ts";
+
+export interface OpenLogOptions {
+  readonly config: Pick<Config, "audit" | "dataDir" | "postgres">;
+  /** An AWS account, or `sandbox`: whose changes the log holds. */
+  readonly owner: string;
+  readonly onCommit?: GroupCommitOptions["onCommit"];
+}
+
+/**
+ * The configured audit log.
+ * @param exclusive true for a gateway: in a data folder it works alone
+ * @throws LockkeeperError when it cannot be used as it is
+ */
+export async function openLog(
+  { config, owner, onCommit }: OpenLogOptions,
+  { exclusive }: { readonly exclusive: boolean },
+): Promise<Journal> {
+  const store = await openStore(config, { exclusive, owner, keys: configuredKeys(config) });
+  return openJournal(store, { ...config.audit, ...(onCommit && { onCommit }) });
+}
+
+/** The keys of the configured log; one that nobody configured, the sandbox's, makes its own. */
+export function configuredKeys({ audit, dataDir }: Pick<Config, "audit" | "dataDir">): LogKeys {
+  const { origin, signingKeyFile, formerKeys } = audit;
+  const signingKey =
+    signingKeyFile === undefined
+      ? keepOwnSigningKey(join(dataDir, "signing-key"), origin)
+      : readSigningKey(signingKeyFile);
+  return logKeys({ origin, signingKey, formerKeys });
+}
+
+/** The verifier key (c2sp.org/signed-note) of the key that signs the configured log. */
+export function publicKeyOf(config: Pick<Config, "audit" | "dataDir">): string {
+  return parseSigner(configuredKeys(config).signingKey).verifier;
+}
+
+/** The newest head, with a witness's cosignature where it has one already. */
+export async function newestHead(
+  journal: Pick<Journal, "head">,
+  publisher: Pick<Publisher, "cosigned">,
+): Promise<SignedHead | undefined> {
+  const head = await journal.head();
+  const cosigned = publisher.cosigned();
+  return cosigned?.size === head?.size && cosigned?.root === head?.root ? cosigned : head;
+}
+
+export interface OutsideOptions {
+  readonly config: Pick<Config, "audit" | "dataDir">;
+  readonly journal: Pick<Journal, "head" | "consistency">;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The log is not what an outside memory remembers: nothing more is to be written to it. */
+  readonly onRolledBack: (error: Error) => void;
+}
+
+/**
+ * Compares the log with what was last sent outside, then keeps sending its newest head there.
+ * @throws LockkeeperError `audit-rolled-back`
+ */
+export async function followOutside(options: OutsideOptions): Promise<Publisher> {
+  const { config, journal, clock, log, onRolledBack } = options;
+  const memories = outsideMemories(config.audit.outside);
+  const compared = {
+    keys: configuredKeys(config),
+    head: () => journal.head(),
+    consistency: (from: number, to: number) => journal.consistency(from, to),
+  };
+  await compareWithOutside({
+    memories,
+    log: compared,
+    onUnreachable: (memory, err) => log.error({ memory, err }, "the log could not be compared with an outside memory"),
+    onNothingRemembered: (memory) =>
+      log.warn({ memory }, "an outside memory keeps nothing yet: it starts with this log"),
+  });
+  const { intervalMs, alertAfterMs } = config.audit.outside;
+  const publisher = new Publisher({
+    memories,
+    log: compared,
+    clock,
+    intervalMs,
+    alertAfterMs,
+    onAlert: ({ memory, ageMs, error }) =>
+      log.error({ memory, ageMs, err: error }, "an outside memory has not taken the log's newest head for too long"),
+    onRecovered: (memory) => log.info({ memory }, "an outside memory has the log's newest head again"),
+    onRolledBack,
+  });
+  publisher.start();
+  return publisher;
+}
