@@ -18,6 +18,8 @@ export interface LogReader {
   nodes(level: number, first: number, count: number): Promise<readonly StoredNode[]>;
   /** Verifier keys (vkeys) that the log says have signed its heads, oldest first. Not to be trusted for that reason. */
   keys(): Promise<readonly string[]>;
+  /** After everything was read: sentences about what else is not as it should be, that only this kind of storage has. */
+  oddities?(): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 

@@ -39,8 +39,8 @@ export type FaultKind =
 
 export interface Fault {
   readonly kind: FaultKind;
-  /** Of the record that is wrong, or of the first of those among which it is. */
-  readonly index: number;
+  /** Of the record that is wrong, or of the first of those among which it is; null when it is none of the log's. */
+  readonly index: number | null;
   /** For people: what is wrong. */
   readonly message: string;
 }
@@ -53,7 +53,7 @@ export class Findings {
   #kept: Fault[] = [];
   #count = 0;
 
-  add(kind: FaultKind, index: number, message: string): void {
+  add(kind: FaultKind, index: number | null, message: string): void {
     this.#count += 1;
     this.#kept.push({ kind, index, message });
     if (this.#kept.length >= 2 * MOST) this.#kept = this.#sorted().slice(0, MOST);
@@ -64,12 +64,13 @@ export class Findings {
     return this.#count;
   }
 
-  /** In the order of their indexes. */
+  /** In the order of their indexes, those without one last. */
   get faults(): readonly Fault[] {
     return this.#sorted().slice(0, MOST);
   }
 
   #sorted(): Fault[] {
-    return this.#kept.toSorted((one, other) => one.index - other.index);
+    const place = ({ index }: Fault) => index ?? Number.POSITIVE_INFINITY;
+    return this.#kept.toSorted((one, other) => (place(one) === place(other) ? 0 : place(one) - place(other)));
   }
 }

@@ -69,7 +69,7 @@ export class Outside {
   compareEnd(size: number, origin: string | undefined, findings: Findings): void {
     for (const head of this.heads) {
       if (origin !== undefined && head.origin !== origin) {
-        findings.add("outside-invalid", 0, `${head.name} is of the log ${head.origin}, not of ${origin}.`);
+        findings.add("outside-invalid", null, `${head.name} is of the log ${head.origin}, not of ${origin}.`);
       } else if (head.size > size) {
         const message = `${head.name} is of ${head.size} records, and this log has ${size}: it was cut, or is an older state.`;
         findings.add("outside-differs", size, message);
@@ -102,7 +102,7 @@ function assertIncluded(claim: {
   }
 }
 
-function judged(findings: Findings, what: string, act: () => void, index = 0): void {
+function judged(findings: Findings, what: string, act: () => void, index: number | null = null): void {
   try {
     act();
   } catch (error) {

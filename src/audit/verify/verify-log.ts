@@ -33,6 +33,7 @@ export async function verifyLog(reader: LogReader, options: VerifyOptions): Prom
     await compareEnds({ size, heads, outside, findings });
     await tree.end();
     pruned.end(findings);
+    for (const message of (await reader.oddities?.()) ?? []) findings.add("export-damaged", null, message);
     if (changes.strays.size > 0) await lookAgain(reader, options, { size, strays: changes.strays, findings });
   } catch (error) {
     if (!(error instanceof LockkeeperError)) throw error;
