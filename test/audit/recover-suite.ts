@@ -4,10 +4,12 @@ import { keyRecord } from "../../src/audit/admin-record.ts";
 import type { Journal, StoredApiKey } from "../../src/audit/journal.ts";
 import { keysUnder, originAfter } from "../../src/audit/lineage.ts";
 import type { LogKeys } from "../../src/audit/log-keys.ts";
+import type { LogReader } from "../../src/audit/log-reader.ts";
 import type { OutsideMemory } from "../../src/audit/outside/memory.ts";
 import { outcomeRecord, reconciledRecord } from "../../src/audit/record.ts";
 import { type RecoverableStore, recoverLog } from "../../src/audit/recover/recover.ts";
 import type { Sql } from "../../src/audit/sql.ts";
+import { verifyLog } from "../../src/audit/verify/verify-log.ts";
 import type { Change } from "../../src/changes/change.ts";
 import type { Outcome } from "../../src/changes/outcome.ts";
 import { statusChangeOf } from "../../src/changes/status-change.ts";
@@ -27,6 +29,7 @@ export interface RecoverFixture {
   recovery(): Promise<RecoverableStore & { close(): Promise<void> | void }>;
   /** Looks at a log: the one in place, or the one that recovery `sealed` has sealed. */
   look<T>(see: (sql: Sql) => Promise<T>, sealed?: number): Promise<T>;
+  reader(sealed?: number): Promise<LogReader>;
   /** Changes the log behind everybody's back. */
   tamper(sql: string): Promise<void>;
   destroy(): Promise<void>;
@@ -260,6 +263,32 @@ export function recoverSuite(name: string, make: () => Promise<RecoverFixture>):
       await fixture.tamper("UPDATE records SET body = NULL WHERE idx = 1");
       const { carried } = await recover(fixture);
       expect(carried).toMatchObject({ changes: 1, records: 1, damaged: [0], lost: [emptied.id] });
+    });
+
+    it("leaves two logs that verify, each under the keys of its own name", async () => {
+      const id = credential("AKIACHAIN00000000001");
+      const [first, second, over] = [aChange({ credential: id }), aChange({ credential: id }), aChange()];
+      const journal = await fixture.open();
+      await journal.begin(anIntent(first, now));
+      await journal.begin(anIntent(over, now));
+      await journal.finish(over.id, ended(over, applied));
+      const superseded = { result: "superseded", observed: null, supersededBy: second.id } as const;
+      const record = reconciledRecord(first, superseded, now + hour);
+      await journal.begin(anIntent(second, now + hour, { supersedes: { id: first.id, record } }));
+      await journal.close();
+      const done = await recover(fixture, { at: now + hour });
+      const again = await fixture.open();
+      await again.finish(second.id, ended(second, applied, now + hour));
+      await again.close();
+      for (const [sealed, trustedKey, size] of [
+        [1, testLogKeys.trustedKeys[0], 5],
+        [undefined, done.verifierKey, 5],
+      ] as const) {
+        const reader = await fixture.reader(sealed);
+        const verified = await verifyLog(reader, { trustedKeys: [trustedKey ?? ""], now: now + hour });
+        await reader.close();
+        expect(verified).toMatchObject({ faults: [], size, signaturesJudged: true });
+      }
     });
 
     it("recovers a log that a gateway refuses, its tail being damaged", async () => {

@@ -2,6 +2,7 @@ import { linkSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
+import { openSqliteReader } from "../../src/audit/sqlite/reader.ts";
 import { openSqliteRecovery } from "../../src/audit/sqlite/recover.ts";
 import { sqliteSql } from "../../src/audit/sqlite/sql.ts";
 import { openSqliteStore } from "../../src/audit/sqlite/store.ts";
@@ -33,6 +34,8 @@ function sqliteFixture(): SqliteFixture {
         db.close();
       }
     },
+    reader: async (sealed) =>
+      openSqliteReader(sealed === undefined ? folder.database : folder.database.replace(".db", `.sealed-${sealed}.db`)),
     async tamper(sql) {
       const db = new DatabaseSync(folder.database);
       db.exec(sql);

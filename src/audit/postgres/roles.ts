@@ -14,7 +14,7 @@ const grants: Readonly<Record<(typeof roles)[number], readonly string[]>> = {
     "INSERT, UPDATE, DELETE ON $schema.inflight, $schema.idempotency, $schema.leases",
   ],
   pruner: [
-    "SELECT ON $schema.records, $schema.changes, $schema.inflight, $schema.idempotency",
+    "SELECT ON $schema.settings, $schema.records, $schema.changes, $schema.inflight, $schema.idempotency",
     "UPDATE (body) ON $schema.records",
     "DELETE ON $schema.changes",
   ],
