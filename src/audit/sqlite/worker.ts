@@ -48,6 +48,8 @@ function openLog(): Connection {
     takeUpKey(opened, exclusive, now);
     return opened;
   } catch (cause) {
+    // Not only when this thread has ended: whoever hears of it may try something else at once.
+    unlock?.();
     const message = `The audit database ${file} cannot be used: ${messageOf(cause)}.`;
     throw new LockkeeperError("audit-unavailable", message, {}, { cause });
   }
