@@ -1,53 +1,24 @@
 import { once } from "node:events";
-import { chmodSync, copyFileSync, renameSync, statSync } from "node:fs";
+import { chmodSync, copyFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Journal } from "../../src/audit/journal.ts";
-import { openSqliteStore } from "../../src/audit/sqlite/store.ts";
-import { openJournal } from "../../src/audit/store-journal.ts";
+import { openDatabase } from "../../src/audit/sqlite/database.ts";
 import { aChange, aDenial, anIntent } from "../fixture/changes.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
 import { journalSuite } from "./journal-suite.ts";
+import { openOn, owner, recordsIn, sqliteFixture } from "./sqlite-fixture.ts";
 
-const options = { deadlineMs: 5000, maxQueue: 1000 };
-const owner = "123456789012";
-
-function recordsIn(database: string) {
-  const db = new DatabaseSync(database, { readOnly: true });
-  try {
-    return db
-      .prepare("SELECT idx, body, lower(hex(leaf_hash)) AS leaf_hash FROM records ORDER BY idx")
-      .all()
-      .map((row) => ({ index: Number(row["idx"]), body: String(row["body"]), leafHash: String(row["leaf_hash"]) }));
-  } finally {
-    db.close();
-  }
-}
-
-journalSuite("SQLite", async () => {
-  const folder = dataFolder();
-  const journal = openJournal(
-    await openSqliteStore(folder.database, { exclusive: true, owner, keys: testLogKeys }),
-    options,
-  );
-  return {
-    journal,
-    records: async () => recordsIn(folder.database),
-    destroy: async () => {
-      await journal.close();
-      folder.remove();
-    },
-  };
-});
+journalSuite("SQLite", sqliteFixture);
 
 describe("the SQLite store", () => {
   const folder = dataFolder();
   const open: Journal[] = [];
   const journalOn = async (exclusive: boolean, file = folder.database, whose = owner) => {
-    const journal = openJournal(await openSqliteStore(file, { exclusive, owner: whose, keys: testLogKeys }), options);
+    const journal = await openOn(file, { exclusive, owner: whose });
     open.push(journal);
     return journal;
   };
@@ -90,7 +61,6 @@ describe("the SQLite store", () => {
   });
 
   it("syncs every commit: WAL with synchronous=FULL", async () => {
-    const { openDatabase } = await import("../../src/audit/sqlite/database.ts");
     const { db } = openDatabase(folder.database, { owner, keys: testLogKeys });
     expect(Object.values(db.prepare("PRAGMA synchronous").get() ?? {})).toEqual([2]);
     expect(Object.values(db.prepare("PRAGMA journal_mode").get() ?? {})).toEqual(["wal"]);
@@ -101,7 +71,6 @@ describe("the SQLite store", () => {
     const other = dataFolder();
     const file = join(other.path, "lockkeeper.db");
     new DatabaseSync(file).close();
-    const { writeFileSync } = await import("node:fs");
     writeFileSync(file, "this is no database at all, but long enough to be looked at as one ".repeat(20));
     chmodSync(file, 0o600);
     await expect(journalOn(true, file)).rejects.toMatchObject({
