@@ -1,3 +1,4 @@
+import { LogFault } from "../head.ts";
 import type { Operation, OperationFailure, OperationOutcome } from "../operation.ts";
 import type { Connection } from "./connection.ts";
 import { BrokenRule } from "./postgres-tables.ts";
@@ -93,5 +94,6 @@ function breaksRule(error: unknown): boolean {
 function allFailed(batch: readonly Operation[], failure: OperationFailure, error: unknown): OperationOutcome[] {
   // There is nothing in an empty batch that could carry the answer.
   if (batch.length === 0) throw error;
-  return batch.map(() => ({ ok: false, failure, message: reasonOf(error) }));
+  const poisoned = failure === "not-written" && error instanceof LogFault;
+  return batch.map(() => ({ ok: false, failure: poisoned ? "poisoned" : failure, message: reasonOf(error) }));
 }
