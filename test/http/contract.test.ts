@@ -262,6 +262,11 @@ const ways: Readonly<Record<string, Readonly<Record<number, () => Promise<Reply>
       }
     },
   },
+  metrics: {
+    200: ask("GET", "/metrics", { as: null }),
+    400: ask("GET", "/metrics?name=up", { as: null }),
+    405: ask("POST", "/metrics", { as: null, body: {} }),
+  },
   openapi: {
     200: ask("GET", "/openapi.json", { as: null }),
     400: ask("GET", "/openapi.json?pretty", { as: null }),

@@ -225,9 +225,9 @@ describe("methods", () => {
   });
 
   it.each([
-    ["OPTIONS", "/v1/status-changes", "POST"],
-    ["TRACE", "/v1/status-changes", "POST"],
-    ["GET", "/v1/status-changes", "POST"],
+    ["OPTIONS", "/v1/status-changes", "GET, HEAD, POST"],
+    ["TRACE", "/v1/status-changes", "GET, HEAD, POST"],
+    ["GET", "/v1/decisions", "POST"],
     ["HEAD", "/v1/decisions", "POST"],
     ["OPTIONS", "/v1/users/Bob/credentials", "GET, HEAD"],
     ["POST", "/v1/access-keys/AKIAIOSFODNN7EXAMPLE", "GET, HEAD"],
