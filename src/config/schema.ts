@@ -120,7 +120,10 @@ export const configSchema = z.strictObject({
   limits: z
     .strictObject({
       changes: perMinute(60, "Changes that one principal may ask for in a minute."),
-      reads: perMinute(300, "Look-ups that one principal may make in a minute."),
+      reads: perMinute(
+        300,
+        "Look-ups that one principal may make in a minute; and looks at the log's public tree from one address (IPv6: /64).",
+      ),
       whatIfs: perMinute(120, "Questions to policy that one principal may ask in a minute."),
       failedAuthentications: perMinute(
         30,

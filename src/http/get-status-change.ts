@@ -20,7 +20,8 @@ export interface GetStatusChangeOptions {
 export function getStatusChange({ pep, journal, clock }: GetStatusChangeOptions): RequestHandler {
   return operation("getStatusChange")(async ({ path, principal, context }) => {
     const state = statusChangeOf(await journal.recordsOf(path.id), clock.now());
-    if (state === undefined) throw new LockkeeperError("not-found", "There is no status change with this id.");
+    if (state === undefined)
+      throw new LockkeeperError("not-found", "There is no status change with this id, or its records were pruned.");
     const { credential, status, ticket, principal: requester } = state.change;
     const authorization = await authorizeRead(pep, {
       action: "lockkeeper:ReadStatusChange",

@@ -16,8 +16,9 @@ export interface paths {
          * @description All filters that are given must hold. Policy allows a search as a whole or not at all: who may not see every
          *     change names their own, by `principal` and `principalIssuer`, or by their own IAM user as `user`.
          *
-         *     The next page is at `Link` with `rel="next"`, and at `next`. Changes that are asked for in the meantime are on no
-         *     later page. Receipts come without their proofs here.
+         *     The next page is at `Link` with `rel="next"`, and at `next`; where there is one, this page may be short. Changes
+         *     that are asked for in the meantime are on no later page. Changes whose records were pruned are not found. Receipts
+         *     come without their proofs here.
          */
         get: operations["searchStatusChanges"];
         put?: never;
@@ -122,7 +123,8 @@ export interface paths {
         /**
          * Records of the audit log, the oldest first
          * @description All filters that are given must hold. The next page is at `Link` with `rel="next"`, and at `next`; where there is
-         *     a next page, this one may be short or empty. That somebody reads the log is itself a record, before the reply.
+         *     a next page, this one may be short or empty. That somebody reads the log is itself a record, before the reply, and
+         *     may be on a later page: who wants an end to it says `until`.
          */
         get: operations["listRecords"];
         put?: never;
