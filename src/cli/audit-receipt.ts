@@ -22,7 +22,7 @@ export interface ReceiptArguments {
 const MAX_FILE_BYTES = 2_000_000;
 
 /** What is in the file, before anything of it is believed. */
-interface ClaimedReceipt {
+export interface ClaimedReceipt {
   readonly proof: string;
   /** What the JSON around it says. */
   readonly index?: unknown;
@@ -80,7 +80,7 @@ function withoutLastNewline(entry: Buffer): Buffer {
 }
 
 /** @throws NoteError when there is no proof in it */
-function claimedReceipt(text: string): ClaimedReceipt {
+export function claimedReceipt(text: string): ClaimedReceipt {
   if (!text.trimStart().startsWith("{")) return { proof: text };
   const reply = jsonObject(text);
   const receipt = isObject(reply["receipt"]) ? reply["receipt"] : reply;
@@ -181,7 +181,7 @@ function verifierOf(vkey: string): NoteVerifier {
   }
 }
 
-function readText(file: string): string {
+export function readText(file: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(readBytes(file));
   } catch (cause) {

@@ -1,11 +1,13 @@
-import { join } from "node:path";
-import { readRecords } from "../audit/sqlite/read.ts";
+import type { LogEntry } from "../audit/log-reader.ts";
+import { databaseFile } from "../audit/open-store.ts";
 import { LockkeeperError } from "../errors.ts";
 import type { Output } from "./keys.ts";
+import { openLogSource } from "./log-source.ts";
 
 export interface AuditShowOptions {
-  /** The folder with the log. */
+  /** The folder with the log, unless a configuration says where it is. */
   readonly dataDir: string;
+  readonly config?: string | undefined;
   /** How many of the newest, where no index is given. */
   readonly last: number;
 }
@@ -15,16 +17,27 @@ export interface AuditShowOptions {
  * beside a running gateway.
  * @throws LockkeeperError with a sentence for the terminal
  */
-export function auditShow(output: Output, index: string | undefined, { dataDir, last }: AuditShowOptions): void {
+export async function auditShow(
+  output: Output,
+  index: string | undefined,
+  { dataDir, config, last }: AuditShowOptions,
+): Promise<void> {
   if (index !== undefined && !/^[0-9]{1,15}$/.test(index)) {
     throw new LockkeeperError("malformed-request", "An index is a number, counted from 0.");
   }
-  const range = index === undefined ? ({ from: "newest", limit: last } as const) : { from: Number(index), limit: 1 };
-  const records = readRecords(join(dataDir, "lockkeeper.db"), range);
-  if (records.length === 0) throw new LockkeeperError("not-found", "There is no such record.");
-  for (const { index: at, leafHash, body } of records) {
-    output.print(
-      JSON.stringify({ index: at, leafHash, record: body === null ? null : JSON.parse(body) }, undefined, 2),
-    );
+  const reader = await openLogSource(config === undefined ? { where: databaseFile(dataDir) } : { config });
+  try {
+    const size = await reader.size();
+    const from = index === undefined ? Math.max(0, size - last) : Number(index);
+    const to = index === undefined ? size : Math.min(size, from + 1);
+    if (from >= to) throw new LockkeeperError("not-found", "There is no such record.");
+    for await (const entries of reader.records(from, to)) for (const entry of entries) output.print(shown(entry));
+  } finally {
+    await reader.close();
   }
+}
+
+function shown({ index, leafHash, body }: LogEntry): string {
+  const record = body === null ? null : JSON.parse(body.toString("utf8"));
+  return JSON.stringify({ index, leafHash: leafHash.toString("hex"), record }, undefined, 2);
 }

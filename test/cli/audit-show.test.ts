@@ -9,9 +9,9 @@ const off = {
 };
 
 describe("lockkeeper audit show", () => {
-  const shown = (dataDir: string, index: string | undefined, last = 1) => {
+  const shown = async (dataDir: string, index: string | undefined, last = 1) => {
     const lines: string[] = [];
-    auditShow({ print: (line) => lines.push(line), note: () => {} }, index, { dataDir, last });
+    await auditShow({ print: (line) => lines.push(line), note: () => {} }, index, { dataDir, last });
     return lines.map((line) => JSON.parse(line));
   };
 
@@ -20,20 +20,22 @@ describe("lockkeeper audit show", () => {
     const dataDir = gateway.database.replace(/\/[^/]*$/, "");
     const { json } = await gateway.request("POST", "/v1/status-changes", { body: off });
     const { id, receipt } = json as { id: string; receipt: { index: number; leafHash: string } };
-    const [record] = shown(dataDir, String(receipt.index));
+    const [record] = await shown(dataDir, String(receipt.index));
     expect(record).toMatchObject({
       index: receipt.index,
       leafHash: receipt.leafHash,
       record: { metadata: { correlation_uid: id } },
     });
     expect(leafHash(JSON.stringify(record.record)).toString("hex")).toBe(receipt.leafHash);
-    expect(shown(dataDir, undefined, 2).map(({ index }) => index)).toEqual([receipt.index - 1, receipt.index]);
-    expect(() => shown(dataDir, "999")).toThrow("There is no such record.");
-    expect(() => shown(dataDir, "1; DROP TABLE")).toThrow("An index is a number");
+    expect((await shown(dataDir, undefined, 2)).map(({ index }) => index)).toEqual([receipt.index - 1, receipt.index]);
+    await expect(shown(dataDir, "999")).rejects.toThrow("There is no such record.");
+    await expect(shown(dataDir, "1; DROP TABLE")).rejects.toThrow("An index is a number");
     await gateway.close();
   });
 
-  it("says what it cannot read", () => {
-    expect(() => shown("/nowhere", undefined)).toThrow(/Cannot read an audit log from \/nowhere\/lockkeeper.db/);
+  it("says what it cannot read", async () => {
+    await expect(shown("/nowhere", undefined)).rejects.toThrow(
+      /Cannot read an audit log from \/nowhere\/lockkeeper.db/,
+    );
   });
 });
