@@ -19,6 +19,8 @@ export interface CommittedBatch {
   readonly seconds: number;
   /** Whether the store took it, and every operation of it that breaks no rule of the log. */
   readonly ok: boolean;
+  /** Whether the store has said that it takes nothing any more: the log is not what it was. */
+  readonly poisoned: boolean;
 }
 
 interface Waiting {
@@ -172,7 +174,8 @@ export class GroupCommit {
     }
     this.#healthy = answered && outcomes.every((outcome) => outcome.ok || outcome.failure === "refused");
     const seconds = (performance.now() - startedAt) / 1000;
-    this.#options.onCommit?.({ operations: batch.length, seconds, ok: this.#healthy });
+    const poisoned = outcomes.some((outcome) => !outcome.ok && outcome.failure === "poisoned");
+    this.#options.onCommit?.({ operations: batch.length, seconds, ok: this.#healthy, poisoned });
     const again: Waiting[] = [];
     for (const [index, waiting] of batch.entries()) {
       const outcome = outcomes[index] ?? { ok: false, failure: "unknown", message: "the store gave no answer" };

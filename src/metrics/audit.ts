@@ -36,6 +36,11 @@ export function auditMetrics(registry: Registry) {
     help: "Commits of the log that failed, or of which it is not known.",
     registers,
   });
+  const poison = new Gauge({
+    name: "lockkeeper_audit_poisoned",
+    help: "1 when this instance has found the log to be another than it was, and takes no changes until it is started anew.",
+    registers,
+  });
   const holdsLease = new Gauge({
     name: "lockkeeper_reconciler_active",
     help: "1 when this instance made the last pass over changes of unknown outcome, 0 when it was another's to make.",
@@ -43,10 +48,11 @@ export function auditMetrics(registry: Registry) {
   });
 
   return {
-    committed({ operations, seconds, ok }: CommittedBatch): void {
+    committed({ operations, seconds, ok, poisoned }: CommittedBatch): void {
       duration.observe(seconds);
       if (operations > 0) size.observe(operations);
       if (!ok) failures.inc();
+      if (poisoned) poison.set(1);
     },
     passed(held: boolean): void {
       holdsLease.set(held ? 1 : 0);
