@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,6 +16,9 @@ import (
 
 // Hashes in a tile: 2^8 (c2sp.org/tlog-tiles).
 const tileHeight = 8
+
+// SHA-256 of the README.txt of export format 1, which never changes.
+const readmeSum = "80b4a6dacc715e41b1d39ba3bcd7eab12ca6b35b8e57612ff3e62a9178640d75"
 
 // folder is an export on disk. It remembers which files were needed, so that none is left unverified.
 type folder struct {
@@ -52,6 +56,9 @@ func withoutHeight(path string) string {
 // verifyExport recomputes the whole tree from the entries and compares it with every head that was ever signed.
 func verifyExport(path string, trusted []string) (string, error) {
 	export := &folder{path, map[string]bool{}}
+	if err := export.readme(); err != nil {
+		return "", err
+	}
 	keys, err := export.keys(trusted)
 	if err != nil {
 		return "", err
@@ -66,17 +73,34 @@ func verifyExport(path string, trusted []string) (string, error) {
 	}
 	// Whatever this reader returns has been authenticated against the signed root.
 	tree := tlog.TileHashReader(newest.tree, export)
-	if err := export.entries(newest.tree.N, tree); err != nil {
+	pruned, err := export.entries(newest.tree.N, tree)
+	if err != nil {
 		return "", err
 	}
-	heads, err := export.heads(newest, keys, tree)
+	heads, err := export.heads(signed, newest, keys, tree)
 	if err != nil {
 		return "", err
 	}
 	if err := export.allUsed(); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("ok: %d records and %d heads of %s", newest.tree.N, heads, newest.origin), nil
+	return fmt.Sprintf("ok: %d records, %d of them pruned, and %d heads of %s",
+		newest.tree.N, pruned, heads, newest.origin), nil
+}
+
+// readme proves nothing of the log, but nobody is to be told something else by it.
+func (f *folder) readme() error {
+	text, err := f.read("README.txt")
+	if err != nil {
+		return err
+	}
+	if !bytes.HasPrefix(text, []byte("Lockkeeper audit log, export format 1\n")) {
+		return errors.New("README.txt: not of format 1")
+	}
+	if sum := fmt.Sprintf("%x", sha256.Sum256(text)); sum != readmeSum {
+		return fmt.Errorf("README.txt: is another one: %s", sum)
+	}
+	return nil
 }
 
 // keys are those that the export names; they count only because a trusted one is among them.
@@ -96,8 +120,10 @@ func (f *folder) keys(trusted []string) ([]string, error) {
 	return nil, errors.New("keys: none of them is trusted")
 }
 
-// entries checks that each entry is the leaf at its place, bundle by bundle.
-func (f *folder) entries(size int64, tree tlog.HashReader) error {
+// entries checks that each entry is the leaf at its place, bundle by bundle, and that just those are missing that the
+// export says were pruned. Returns how many.
+func (f *folder) entries(size int64, tree tlog.HashReader) (int64, error) {
+	var missing []int64
 	for first := int64(0); first < size; first += 1 << tileHeight {
 		width := size - first
 		if width > 1<<tileHeight {
@@ -107,7 +133,7 @@ func (f *folder) entries(size int64, tree tlog.HashReader) error {
 		name := "tile/entries/" + strings.TrimPrefix(withoutHeight(tile.Path()), "0/")
 		bundle, err := f.read(name)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		indexes := make([]int64, width)
 		for i := range indexes {
@@ -115,35 +141,63 @@ func (f *folder) entries(size int64, tree tlog.HashReader) error {
 		}
 		leaves, err := tree.ReadHashes(indexes)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		for i, leaf := range leaves {
 			if len(bundle) < 2 || len(bundle) < 2+int(binary.BigEndian.Uint16(bundle)) {
-				return fmt.Errorf("%s: ends before entry %d", name, first+int64(i))
+				return 0, fmt.Errorf("%s: ends before entry %d", name, first+int64(i))
 			}
 			end := 2 + int(binary.BigEndian.Uint16(bundle))
-			if tlog.RecordHash(bundle[2:end]) != leaf {
-				return fmt.Errorf("%s: entry %d is not the one that was logged", name, first+int64(i))
+			if end == 2 {
+				missing = append(missing, first+int64(i))
+			} else if tlog.RecordHash(bundle[2:end]) != leaf {
+				return 0, fmt.Errorf("%s: entry %d is not the one that was logged", name, first+int64(i))
 			}
 			bundle = bundle[end:]
 		}
 		if len(bundle) != 0 {
-			return fmt.Errorf("%s: goes on behind its last entry", name)
+			return 0, fmt.Errorf("%s: goes on behind its last entry", name)
 		}
+	}
+	return int64(len(missing)), f.pruned(missing)
+}
+
+// pruned compares what is missing with what the export says is missing: "<first> <last>" a line.
+func (f *folder) pruned(missing []int64) error {
+	text, err := f.read("pruned")
+	if err != nil {
+		return err
+	}
+	var ranges bytes.Buffer
+	for i := 0; i < len(missing); {
+		last := i
+		for last+1 < len(missing) && missing[last+1] == missing[last]+1 {
+			last++
+		}
+		fmt.Fprintf(&ranges, "%d %d\n", missing[i], missing[last])
+		i = last + 1
+	}
+	if !bytes.Equal(text, ranges.Bytes()) {
+		return errors.New("pruned: does not say which entries are missing")
 	}
 	return nil
 }
 
-// heads checks that each head that was ever signed is a prefix of the newest; they stand in order of their size.
-func (f *folder) heads(newest head, keys []string, tree tlog.HashReader) (int, error) {
+// heads checks that each head that was ever signed is a prefix of the newest; they stand in order of their size, each
+// followed by a line of its own.
+func (f *folder) heads(signed []byte, newest head, keys []string, tree tlog.HashReader) (int, error) {
 	text, err := f.read("checkpoints")
 	if err != nil {
 		return 0, err
 	}
-	notes := bytes.Split(text, []byte("---\n"))
+	separator := []byte("\n---\n")
+	if !bytes.HasSuffix(text, append(signed, separator[1:]...)) {
+		return 0, errors.New("checkpoints: the newest is not the last of them")
+	}
+	notes := bytes.Split(bytes.TrimSuffix(text, separator), separator)
 	last := int64(-1)
-	for i, signed := range notes {
-		older, err := openHead(signed, keys)
+	for i, lines := range notes {
+		older, err := openHead(append(lines[:len(lines):len(lines)], '\n'), keys)
 		if err != nil {
 			return 0, fmt.Errorf("checkpoints: number %d: %w", i, err)
 		}
@@ -159,13 +213,10 @@ func (f *folder) heads(newest head, keys []string, tree tlog.HashReader) (int, e
 			return 0, fmt.Errorf("checkpoints: the head of %d records is not a prefix of the newest", older.tree.N)
 		}
 	}
-	if last != newest.tree.N {
-		return 0, errors.New("checkpoints: the newest is not among them")
-	}
 	return len(notes), nil
 }
 
-// allUsed refuses files of the log that nothing has verified.
+// allUsed refuses files that nothing has verified.
 func (f *folder) allUsed() error {
 	return filepath.WalkDir(f.path, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -176,7 +227,7 @@ func (f *folder) allUsed() error {
 			return err
 		}
 		if !f.used[filepath.ToSlash(name)] {
-			return fmt.Errorf("%s: is no part of the tree", name)
+			return fmt.Errorf("%s: is no part of the export", name)
 		}
 		return nil
 	})

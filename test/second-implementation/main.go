@@ -57,8 +57,13 @@ func readKeys(path string) ([]string, error) {
 	}
 	keys := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 	for _, key := range keys {
-		if _, err := note.NewVerifier(key); err != nil {
+		verifier, err := note.NewVerifier(key)
+		if err != nil {
 			return nil, fmt.Errorf("a key cannot be used: %w", err)
+		}
+		// The library reads capital hexadecimal digits, too.
+		if !strings.HasPrefix(key, fmt.Sprintf("%s+%08x+", verifier.Name(), verifier.KeyHash())) {
+			return nil, errors.New("a key is not written as keys are")
 		}
 	}
 	return keys, nil
@@ -95,10 +100,16 @@ func openHead(signed []byte, keys []string) (head, error) {
 	if err != nil {
 		return head{}, err
 	}
+	own := false
 	for _, signature := range opened.Sigs {
-		if signature.Name == lines[0] {
-			return head{lines[0], tlog.Tree{N: size, Hash: root}}, nil
+		// The library reads base64 whose last, unused bits are anything.
+		if _, err := canonical(signature.Base64); err != nil {
+			return head{}, err
 		}
+		own = own || signature.Name == lines[0]
+	}
+	if own {
+		return head{lines[0], tlog.Tree{N: size, Hash: root}}, nil
 	}
 	return head{}, errors.New("the head is of another log than its key")
 }
@@ -120,7 +131,7 @@ func verifyReceipt(path string, keys []string) (string, error) {
 	if !strings.HasPrefix(lines[1], "extra ") || !strings.HasPrefix(lines[2], "index ") {
 		return "", errors.New("no record or no index")
 	}
-	record, err := base64.StdEncoding.Strict().DecodeString(strings.TrimPrefix(lines[1], "extra "))
+	record, err := canonical(strings.TrimPrefix(lines[1], "extra "))
 	if err != nil {
 		return "", err
 	}
@@ -160,10 +171,19 @@ func decimal(text string) (int64, error) {
 
 func hash(text string) (tlog.Hash, error) {
 	var result tlog.Hash
-	data, err := base64.StdEncoding.Strict().DecodeString(text)
+	data, err := canonical(text)
 	if err != nil || len(data) != len(result) {
 		return result, errors.New("not a hash")
 	}
 	copy(result[:], data)
 	return result, nil
+}
+
+// canonical decodes base64 that is written in the one way of writing it.
+func canonical(text string) ([]byte, error) {
+	data, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || base64.StdEncoding.EncodeToString(data) != text {
+		return nil, errors.New("not base64")
+	}
+	return data, nil
 }

@@ -150,6 +150,8 @@ describe("consistency proofs", () => {
         expect(verifyConsistency({ ...claim, fromRoot: other })).toBe(false);
         if (from > 0) expect(verifyConsistency({ ...claim, toRoot: other })).toBe(false);
         if (from !== to) expect(verifyConsistency({ ...claim, from: to, to: from })).toBe(false);
+        // A tree of another height has a longer way up.
+        if (from > 0) expect(verifyConsistency({ ...claim, to: 2 * to })).toBe(false);
         for (const wrong of [-1, 0.5, Number.NaN, 2 ** 60]) {
           expect(verifyConsistency({ ...claim, from: wrong })).toBe(false);
           if (wrong < 1) expect(verifyConsistency({ ...claim, to: wrong })).toBe(false);

@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { parseCosigningKey } from "../../src/tlog/cosignature.ts";
 import { generateKey } from "../../src/tlog/note.ts";
+import { realLog } from "../audit/verify/real-log.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
+import { testKey } from "../fixture/log-keys.ts";
 import { smallLog } from "../tlog/small-log.ts";
 import { buildSecondImplementation, secondOpinion } from "./go.ts";
 
@@ -21,12 +23,12 @@ const put = (content: string | Uint8Array) => {
   return file;
 };
 const keysFile = (...keys: string[]) => put(keys.map((key) => `${key}\n`).join(""));
-/** This content with one bit changed, at each of its bytes in turn. */
+/** This content with one bit changed, at every bit that there is. */
 function* bitFlips(content: string): Generator<Buffer> {
   const bytes = Buffer.from(content);
-  for (let at = 0; at < bytes.length; at += 1) {
+  for (let bit = 0; bit < 8 * bytes.length; bit += 1) {
     const changed = Buffer.from(bytes);
-    changed[at] = (changed[at] ?? 0) ^ (1 << ((at * 5) % 8));
+    changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
     yield changed;
   }
 }
@@ -43,6 +45,15 @@ describe.skipIf(missing !== undefined)("Go's golang.org/x/mod/sumdb/note and tlo
     expect(said).toEqual(sizes.map((size, index) => `ok: record ${index} of 300 in example.com/log, ${size} bytes`));
   });
 
+  it("verify every receipt that the store has given", async () => {
+    const real = await realLog();
+    real.remove();
+    expect(real.receipts.size).toBeGreaterThan(290);
+    const said = secondOpinion(binary, "receipt", keysFile(testKey.verifier), [...real.receipts.values()].map(put));
+    for (const [at, index] of [...real.receipts.keys()].entries())
+      expect(said[at]).toMatch(new RegExp(`^ok: record ${index} of [0-9]+ in lockkeeper\\.test/log, [0-9]+ bytes$`));
+  });
+
   it("verify a receipt with a witness's cosignature, and under a former key", () => {
     const witness = parseCosigningKey(generateKey("witness.example.com/w1").signer, () => 1_700_000_000_000);
     expect(receipts(log.proof(7, { note: log.checkpoint([log.signer, witness]) }))[0]).toMatch(/^ok: record 7 of 300/);
@@ -51,8 +62,7 @@ describe.skipIf(missing !== undefined)("Go's golang.org/x/mod/sumdb/note and tlo
   });
 
   it("do not verify a receipt with a bit changed anywhere in it", () => {
-    for (const index of [0, 255, 299])
-      for (const said of receipts(...bitFlips(log.proof(index)))) expect(said).toMatch(/^WRONG: /);
+    for (const said of receipts(...bitFlips(log.proof(255)))) expect(said).toMatch(/^WRONG: /);
   });
 
   it("do not verify a receipt of another record, index, key or log", () => {
