@@ -1,6 +1,10 @@
 import type { Command } from "commander";
+import { systemClock } from "../clock.ts";
+import { loadConfig } from "../config.ts";
 import { auditKey, auditKeygen } from "./audit-keygen.ts";
+import { auditPrune } from "./audit-prune.ts";
 import { auditReceipt } from "./audit-receipt.ts";
+import { auditRecover } from "./audit-recover.ts";
 import { auditShow } from "./audit-show.ts";
 import type { Output } from "./keys.ts";
 
@@ -40,4 +44,23 @@ export function addAuditCommands(program: Command, output: Output): void {
     .action((file, options) => {
       process.exitCode = auditReceipt(output, file, options);
     });
+
+  audit
+    .command("prune")
+    .description("drop the bodies of old records, beside a running gateway; their hashes stay")
+    .requiredOption("--before <time>", "2026-01-31, 2026-01-31T12:00:00Z, 90d, 48h")
+    .option("--dry-run", "only say what would be dropped", false)
+    .option("--config <file>", "YAML file (default: $LOCKKEEPER_CONFIG)")
+    .action(({ config, ...options }) =>
+      auditPrune({ config: loadConfig({ file: config }), clock: systemClock, output }, options),
+    );
+
+  audit
+    .command("recover")
+    .description("the way out when a gateway refuses its log: seal that one, and begin another")
+    .requiredOption("--reason <text>", "why; it becomes part of the new log's first record")
+    .option("--config <file>", "YAML file (default: $LOCKKEEPER_CONFIG)")
+    .action(({ config, ...options }) =>
+      auditRecover({ config: loadConfig({ file: config }), clock: systemClock, output }, options),
+    );
 }

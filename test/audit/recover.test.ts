@@ -4,13 +4,17 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { openSqliteReader } from "../../src/audit/sqlite/reader.ts";
 import { openSqliteRecovery } from "../../src/audit/sqlite/recover.ts";
+import { version1 } from "../../src/audit/sqlite/schema.ts";
 import { sqliteSql } from "../../src/audit/sqlite/sql.ts";
 import { openSqliteStore } from "../../src/audit/sqlite/store.ts";
 import { openJournal } from "../../src/audit/store-journal.ts";
-import { aChange, aDenial } from "../fixture/changes.ts";
+import { leafHash } from "../../src/tlog/hash.ts";
+import { aChange, aDenial, anIntent } from "../fixture/changes.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
-import { owner, type RecoverFixture, recordsOf, recover, recoverSuite } from "./recover-suite.ts";
+import { now, owner, type RecoverFixture, recordsOf, recover, recoverSuite } from "./recover-suite.ts";
+
+const place = { owner, origin: testLogKeys.origin, sleep: async () => {} };
 
 interface SqliteFixture extends RecoverFixture {
   readonly folder: ReturnType<typeof dataFolder>;
@@ -24,7 +28,7 @@ function sqliteFixture(): SqliteFixture {
       const store = await openSqliteStore(folder.database, { exclusive: true, owner, keys });
       return openJournal(store, { deadlineMs: 10_000, maxQueue: 10_000 });
     },
-    recovery: async () => openSqliteRecovery({ file: folder.database, owner, sleep: async () => {} }),
+    recovery: async () => openSqliteRecovery({ ...place, file: folder.database }),
     async look(see, sealed) {
       const file = sealed === undefined ? folder.database : folder.database.replace(".db", `.sealed-${sealed}.db`);
       const db = new DatabaseSync(file, { readOnly: true });
@@ -98,7 +102,7 @@ describe("recovering a data folder", () => {
     await expect(recover(empty)).rejects.toThrow(/it is not there/);
     await empty.destroy();
     const fixture = await filled();
-    const open = () => openSqliteRecovery({ file: fixture.folder.database, owner: "other", sleep: async () => {} });
+    const open = () => openSqliteRecovery({ ...place, file: fixture.folder.database, owner: "other" });
     expect(open).toThrow(/it belongs to 123456789012, and this Lockkeeper works for other/);
     await (await fixture.open()).close();
     await fixture.destroy();
@@ -124,6 +128,52 @@ describe("recovering a data folder", () => {
     expect(done).toMatchObject({ origin: "lockkeeper.test/log/recovered-1", sealed: { size: 2 } });
     expect(await recordsOf(fixture, 1)).toHaveLength(2);
     expect(await recordsOf(fixture)).toHaveLength(1);
+    await fixture.destroy();
+  });
+
+  it("recovers a log of Lockkeeper 0.1 that was changed since, and so cannot be brought up to date", async () => {
+    const fixture = sqliteFixture();
+    const change = aChange();
+    const { record, change: row } = anIntent(change, now);
+    const db = new DatabaseSync(fixture.folder.database);
+    db.exec("CREATE TABLE migrations (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL) STRICT");
+    db.exec(version1);
+    db.exec(`INSERT INTO migrations VALUES (1, 'then'); INSERT INTO settings VALUES ('owner', '${owner}')`);
+    const addRecord = db.prepare("INSERT INTO records (idx, uid, correlation, body, leaf_hash) VALUES (?, ?, ?, ?, ?)");
+    addRecord.run(0, record.uid, change.id, record.body, leafHash(record.body).toString("hex"));
+    addRecord.run(1, "changed", "since", "was it ever so", "00".repeat(32));
+    db.prepare(
+      `INSERT INTO changes (id, principal, account, type, credential_id, user_key, user_name, status, requested_at, deadline,
+        first_idx) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+    ).run(
+      row.id,
+      row.principal,
+      row.account,
+      row.type,
+      row.credentialId,
+      "bob",
+      row.userName,
+      row.status,
+      1,
+      row.deadline,
+    );
+    db.prepare("INSERT INTO inflight VALUES (?, ?, 'bob', ?, ?, ?)").run(
+      row.account,
+      row.type,
+      row.credentialId,
+      row.id,
+      row.deadline,
+    );
+    db.close();
+    await expect(fixture.open()).rejects.toThrow(/record 1 is not the one/);
+    const done = await recover(fixture);
+    expect(done).toMatchObject({
+      sealed: { size: 2, checkpoint: null },
+      carried: { changes: 1, records: 1, damaged: [] },
+    });
+    const journal = await fixture.open();
+    expect(await journal.overdue(now + 60_000)).toMatchObject([{ id: change.id }]);
+    await journal.close();
     await fixture.destroy();
   });
 

@@ -52,7 +52,7 @@ export async function recoverLog(options: RecoverOptions): Promise<Recovery> {
   if (said === "" || said.length > MAX_REASON) {
     throw new LockkeeperError("malformed-request", `Say why, in at most ${MAX_REASON} characters: --reason TEXT.`);
   }
-  const old = await readOldLog(store.sql, now);
+  const old = await understood("The old log cannot be read", () => readOldLog(store.sql, now));
   const present = lineageOf(old.origin);
   if (present.base !== keys.origin) {
     throw new LockkeeperError(
@@ -79,11 +79,24 @@ export async function recoverLog(options: RecoverOptions): Promise<Recovery> {
     outside,
   };
   let carried: Recovery["carried"] | undefined;
-  await store.replace(recovery, newKeys, async (newLog) => {
-    carried = await carryOver(store.sql, old, newLog, told, now);
-  });
+  await understood("The new log could not be put in place of the old one, which is as it was", () =>
+    store.replace(recovery, newKeys, async (newLog) => {
+      carried = await carryOver(store.sql, old, newLog, told, now);
+    }),
+  );
   if (carried === undefined) throw new Error("the new log was not filled");
   return { ...told, carried };
+}
+
+/** Errors of files and databases with a sentence before them. */
+async function understood<T>(what: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (cause) {
+    if (cause instanceof LockkeeperError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new LockkeeperError("audit-unavailable", `${what}: ${why}.`, {}, { cause });
+  }
 }
 
 async function remembered(memory: OutsideMemory): Promise<RememberedOutside> {

@@ -30,6 +30,8 @@ export interface SqliteRecoveryOptions {
   readonly file: string;
   /** An AWS account, or `sandbox`. */
   readonly owner: string;
+  /** As configured; a log of Lockkeeper 0.1 has none of its own. */
+  readonly origin: string;
   /** Milliseconds; what others wait for a lock at most. */
   readonly sleep: (ms: number) => Promise<void>;
 }
@@ -39,16 +41,13 @@ export interface SqliteRecoveryOptions {
  * sealed is one file, `lockkeeper.sealed-<n>.db`, that is read by itself and not written any more.
  * @throws LockkeeperError `audit-unavailable` when a gateway or another command has the log open, or there is none
  */
-export function openSqliteRecovery({
-  file,
-  owner,
-  sleep,
-}: SqliteRecoveryOptions): RecoverableStore & { close(): void } {
+export function openSqliteRecovery(options: SqliteRecoveryOptions): RecoverableStore & { close(): void } {
+  const { file, owner, sleep } = options;
   const folder = dirname(file);
   const unlock = lockDataFolder(file);
   let db: DatabaseSync;
   try {
-    db = openAlone(file, owner);
+    db = openAlone(options);
   } catch (error) {
     unlock();
     throw error;
@@ -93,7 +92,7 @@ export function openSqliteRecovery({
 }
 
 /** Folds the write-ahead log into the database and locks it: what is renamed must be all of it. */
-function openAlone(file: string, owner: string): DatabaseSync {
+function openAlone({ file, owner, origin }: SqliteRecoveryOptions): DatabaseSync {
   const url = pathToFileURL(file);
   url.searchParams.set("mode", "rw");
   let db: DatabaseSync | undefined;
@@ -104,6 +103,7 @@ function openAlone(file: string, owner: string): DatabaseSync {
     if (found !== owner) throw new Error(`it belongs to ${String(found)}, and this Lockkeeper works for ${owner}`);
     const mode = db.prepare("PRAGMA journal_mode = DELETE").get()?.["journal_mode"];
     if (mode !== "delete") throw new Error("another process has it open: end that first");
+    showAsPresent(db, origin);
     db.exec("BEGIN EXCLUSIVE");
     return db;
   } catch (cause) {
@@ -115,6 +115,20 @@ function openAlone(file: string, owner: string): DatabaseSync {
       { cause },
     );
   }
+}
+
+/** Lets a log of schema version 1, which had neither a tree nor a name, look like one of the present. Writes nothing. */
+function showAsPresent(db: DatabaseSync, origin: string): void {
+  const hasTree = db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'checkpoints'").get();
+  if (hasTree !== undefined) return;
+  const field = (path: string) => `CASE WHEN json_valid(body) THEN json_extract(body, '${path}') END`;
+  db.exec(`
+    CREATE TEMP TABLE checkpoints (size INTEGER PRIMARY KEY, note TEXT NOT NULL);
+    CREATE TEMP VIEW records AS SELECT idx, uid, correlation, body, unhex(leaf_hash) AS leaf_hash,
+      coalesce(${field("$.metadata.event_code")}, '') AS code, coalesce(${field("$.time")}, 0) AS time FROM main.records;
+    CREATE TEMP TABLE settings AS SELECT name, value FROM main.settings;
+  `);
+  db.prepare("INSERT INTO temp.settings (name, value) VALUES ('origin', ?)").run(origin);
 }
 
 async function makeLog(file: string, owner: string, keys: LogKeys, fill: (log: NewLog) => Promise<void>) {
