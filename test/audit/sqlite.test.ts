@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { chmodSync, copyFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Worker } from "node:worker_threads";
@@ -102,32 +102,6 @@ describe("the SQLite store", () => {
     await expect(journalOn(true, sandbox.database, owner)).rejects.toThrow(/it belongs to the sandbox/);
     await journalOn(true, production.database, owner);
     for (const one of [production, sandbox]) one.remove();
-  });
-
-  describe("whose file is touched while it runs", () => {
-    it("takes nothing once it was removed, makes no new one, and goes on when it is put back", async () => {
-      const other = dataFolder();
-      const journal = await journalOn(true, other.database);
-      const aside = `${other.database}.aside`;
-      renameSync(other.database, aside);
-      await expect(journal.deny(aDenial(aChange()))).rejects.toThrow(/lockkeeper.db was removed under the running/);
-      expect(journal.healthy()).toBe(false);
-      expect(statSync(other.database, { throwIfNoEntry: false })).toBeUndefined();
-      renameSync(aside, other.database);
-      expect(await journal.deny(aDenial(aChange()))).toMatchObject({ index: 0 });
-      await journal.close();
-      other.remove();
-    });
-
-    it("writes nothing into a copy in its place", async () => {
-      const other = dataFolder();
-      const journal = await journalOn(true, other.database);
-      copyFileSync(other.database, `${other.database}.copy`);
-      renameSync(`${other.database}.copy`, other.database);
-      await expect(journal.deny(aDenial(aChange()))).rejects.toThrow(/lockkeeper.db was replaced under the running/);
-      await journal.close();
-      other.remove();
-    });
   });
 
   it("says that its thread has died, answers nobody afterwards, and can still be closed", async () => {

@@ -1,13 +1,10 @@
-import { DatabaseSync } from "node:sqlite";
-import { type Head, LogFault } from "../head.ts";
-import { verifyTail } from "../log-tail.ts";
+import type { DatabaseSync } from "node:sqlite";
+import { type Head, LogFault, whatToDo } from "../head.ts";
 import { type OpenDatabase, openDatabase, reopenDatabase } from "./database.ts";
 import { LogFiles } from "./log-files.ts";
-import { LogTables } from "./log-tables.ts";
 import type { DatabaseOptions } from "./migrations.ts";
-import { atOneMoment } from "./prepared.ts";
+import { sizeOf, verifyAnew } from "./newcomer.ts";
 import { Queries } from "./queries.ts";
-import { Spans } from "./spans.ts";
 import { codeOf, messageOf, SQLITE_CORRUPT, SQLITE_NOTADB } from "./sqlite-error.ts";
 import { Writer } from "./writer.ts";
 
@@ -79,7 +76,7 @@ export class Connection {
     const open = this.#current();
     try {
       open.writer.look();
-      if (this.#files.changed()) this.#lookAnew(open);
+      if (this.#files.changed()) verifyAnew(this.#options.file, open.identity, open.writer.head);
     } catch (error) {
       throw this.poisonedBy(error);
     }
@@ -115,7 +112,22 @@ export class Connection {
 
   #assertUsable(): void {
     if (this.#fault !== undefined) throw this.#fault;
-    this.#files.assertInPlace();
+    const missing = this.#files.missing();
+    if (missing === undefined) return;
+    const { file, how } = missing;
+    if (file === this.#options.file && how === "replaced") this.#assertNotOlder(file);
+    throw new Error(`${file} was ${how} under the running service. Stop it, put the log back, start it again`);
+  }
+
+  /** Somebody has put another database in the place of the log's: perhaps an older copy of it. */
+  #assertNotOlder(file: string): void {
+    const remembered = this.#open?.writer.head ?? this.#remembered;
+    const size = sizeOf(file);
+    if (remembered === undefined || size === undefined || size >= remembered.size) return;
+    this.#fault = new LogFault(
+      `it was rolled back: ${file} was replaced under the running service by an older copy of ${size} records, and the log had ${remembered.size}. ${whatToDo}`,
+    );
+    throw this.#fault;
   }
 
   #current(): Open {
@@ -129,16 +141,6 @@ export class Connection {
       this.#files.opened();
     }
     return this.#open;
-  }
-
-  #lookAnew({ writer, identity }: Open): void {
-    const db = new DatabaseSync(this.#options.file, { readOnly: true });
-    try {
-      const log = new LogTables(db, new Spans(db));
-      atOneMoment(db, () => verifyTail(log.tail(), identity, writer.head));
-    } finally {
-      db.close();
-    }
   }
 }
 

@@ -28,10 +28,13 @@ export class LogFiles {
     this.#companions = new Map();
   }
 
-  /** @throws Error when one of them is not the one that was opened */
-  assertInPlace(): void {
-    assertSame(this.#file, this.#identity);
-    for (const [file, identity] of this.#companions) assertSame(file, identity);
+  /** The first of them that is not the one that was opened. */
+  missing(): { readonly file: string; readonly how: "removed" | "replaced" } | undefined {
+    for (const [file, identity] of [[this.#file, this.#identity] as const, ...this.#companions]) {
+      const found = identityOf(file);
+      if (found !== identity) return { file, how: found === undefined ? "removed" : "replaced" };
+    }
+    return undefined;
   }
 
   /** Whether the database itself was written since the last time: by a checkpoint, or by something else. */
@@ -42,14 +45,6 @@ export class LogFiles {
     this.#content = content;
     return changed;
   }
-}
-
-function assertSame(file: string, identity: string): void {
-  const found = identityOf(file);
-  if (found === identity) return;
-  throw new Error(
-    `${file} was ${found === undefined ? "removed" : "replaced"} under the running service. Stop it, put the log back, start it again`,
-  );
 }
 
 /** Device and inode; undefined when there is no such file. */

@@ -14,6 +14,9 @@ export interface SqliteStoreOptions {
   readonly now?: () => number;
 }
 
+/** Questions that are with the thread at once: a commit that comes waits for no more than these. */
+const MAX_ASKED = 4;
+
 type Unnumbered<T> = T extends { id: number } ? Omit<T, "id"> : never;
 
 /**
@@ -34,6 +37,9 @@ class SqliteStore implements Store {
   readonly failed: Promise<Error>;
   readonly #worker: Worker;
   readonly #waiting = new Map<number, { resolve: (reply: WorkerReply) => void; reject: (error: Error) => void }>();
+  /** Let a question go to the thread that waits for another one's answer. */
+  readonly #next: (() => void)[] = [];
+  #asked = 0;
   #lastId = 0;
   #closed = false;
   #dead: Error | undefined;
@@ -69,9 +75,16 @@ class SqliteStore implements Store {
   }
 
   async query<K extends Query["kind"]>(query: Extract<Query, { kind: K }>): Promise<QueryResults[K]> {
-    const reply = await this.#ask({ query });
-    if ("error" in reply) throw new Error(reply.error);
-    return ("result" in reply ? reply.result : undefined) as QueryResult as QueryResults[K];
+    if (this.#asked >= MAX_ASKED) await new Promise<void>((resolve) => this.#next.push(resolve));
+    this.#asked += 1;
+    try {
+      const reply = await this.#ask({ query });
+      if ("error" in reply) throw new Error(reply.error);
+      return ("result" in reply ? reply.result : undefined) as QueryResult as QueryResults[K];
+    } finally {
+      this.#asked -= 1;
+      this.#next.shift()?.();
+    }
   }
 
   async check(): Promise<void> {

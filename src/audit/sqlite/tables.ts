@@ -1,6 +1,7 @@
-import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { OutcomeName } from "../../changes/outcome.ts";
 import type { IdempotencyClaim, StoredApiKey } from "../journal.ts";
+import { numberOrNull, textOrNull } from "../sql.ts";
 import type { ChangeProgress, NewChange, Place, Tables } from "../tables.ts";
 import { prepareAll } from "./prepared.ts";
 import type { Spans } from "./spans.ts";
@@ -117,14 +118,6 @@ export function userKey(userName: string): string {
  */
 function columnsOf({ account, type, userName, credentialId }: Place): [string, string, string, string] {
   return [account, type, userKey(userName), credentialId];
-}
-
-function textOrNull(value: SQLOutputValue | undefined): string | null {
-  return value === null || value === undefined ? null : String(value);
-}
-
-function numberOrNull(value: SQLOutputValue | undefined): number | null {
-  return value === null || value === undefined ? null : Number(value);
 }
 
 const statements = {

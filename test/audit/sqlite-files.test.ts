@@ -1,0 +1,132 @@
+import { copyFileSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { backup, DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Journal } from "../../src/audit/journal.ts";
+import { commit } from "../../src/audit/sqlite/commit.ts";
+import { Connection } from "../../src/audit/sqlite/connection.ts";
+import { aChange, aDenial } from "../fixture/changes.ts";
+import { dataFolder } from "../fixture/data-folder.ts";
+import { testLogKeys } from "../fixture/log-keys.ts";
+import { openOn, owner, recordsIn } from "./sqlite-fixture.ts";
+
+const deny = (journal: Journal) => journal.deny(aDenial(aChange()));
+
+/** As the journal has it, without anybody writing. */
+const becomesUnhealthy = (journal: Journal) =>
+  vi.waitFor(() => expect(journal.healthy()).toBe(false), { timeout: 5_000, interval: 10 });
+
+describe("a SQLite log whose files are touched while it runs", () => {
+  let folder: ReturnType<typeof dataFolder>;
+  let file: string;
+  let journal: Journal;
+  beforeEach(async () => {
+    folder = dataFolder();
+    file = folder.database;
+    journal = await openOn(file, { probeMs: 20 });
+    for (let n = 0; n < 5; n += 1) await deny(journal);
+  });
+  afterEach(async () => {
+    await journal.close();
+    folder.remove();
+  });
+
+  /** What is in the write-ahead log goes into the database, as it does by itself every thousand pages. */
+  const checkpoint = () => {
+    const db = new DatabaseSync(file);
+    expect(db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()).toMatchObject({ busy: 0 });
+    db.close();
+  };
+  const copyOf = async () => {
+    const copy = `${file}.copy`;
+    const db = new DatabaseSync(file, { readOnly: true });
+    await backup(db, copy);
+    db.close();
+    return copy;
+  };
+
+  it("is noticed when the database is removed; none is made anew, and it goes on when it is put back", async () => {
+    renameSync(file, `${file}.aside`);
+    await becomesUnhealthy(journal);
+    await expect(deny(journal)).rejects.toThrow(/lockkeeper\.db was removed under the running service/);
+    expect(statSync(file, { throwIfNoEntry: false })).toBeUndefined();
+    renameSync(`${file}.aside`, file);
+    await vi.waitFor(() => expect(journal.healthy()).toBe(true), { timeout: 5_000, interval: 10 });
+    expect((await deny(journal)).index).toBe(5);
+  });
+
+  it.each(["-wal", "-shm"])(
+    "is noticed when its %s file is removed, and nothing that was recorded is lost",
+    async (end) => {
+      rmSync(file + end);
+      await becomesUnhealthy(journal);
+      await expect(deny(journal)).rejects.toThrow(`lockkeeper.db${end} was removed under the running service`);
+      await journal.close();
+      expect(recordsIn(file)).toHaveLength(5);
+      journal = await openOn(file);
+      expect((await deny(journal)).index).toBe(5);
+    },
+  );
+
+  it("is noticed when a copy is put in its place, which nothing is written into", async () => {
+    checkpoint();
+    copyFileSync(file, `${file}.copy`);
+    renameSync(`${file}.copy`, file);
+    await becomesUnhealthy(journal);
+    await expect(deny(journal)).rejects.toThrow(/lockkeeper\.db was replaced under the running service/);
+    expect(recordsIn(file)).toHaveLength(5);
+  });
+
+  it("is recognised as rolled back when an older copy is put in its place", async () => {
+    const copy = await copyOf();
+    await deny(journal);
+    renameSync(copy, file);
+    await becomesUnhealthy(journal);
+    await expect(deny(journal)).rejects.toThrow(
+      /rolled back: .*lockkeeper\.db was replaced .* by an older copy of 5 records, and the log had 6.*lockkeeper audit recover/,
+    );
+  });
+
+  it("is recognised as rolled back when an older copy is written over it", async () => {
+    const copy = await copyOf();
+    await deny(journal);
+    checkpoint();
+    writeFileSync(file, readFileSync(copy));
+    await becomesUnhealthy(journal);
+    await expect(deny(journal)).rejects.toThrow(/rolled back: its newest head has 5 records, and it had 6/);
+  });
+
+  it("is noticed when an older copy is written over it beneath what is not in the database yet", async () => {
+    const copy = await copyOf();
+    for (let n = 0; n < 40; n += 1) await deny(journal);
+    checkpoint();
+    await deny(journal);
+    writeFileSync(file, readFileSync(copy));
+    await becomesUnhealthy(journal);
+    await expect(deny(journal)).rejects.toThrow(/takes no records any more/);
+  });
+
+  it("is recognised as rolled back when SQLite itself restores an older copy into it", async () => {
+    const copy = await copyOf();
+    await deny(journal);
+    const older = new DatabaseSync(copy, { readOnly: true });
+    await backup(older, file);
+    older.close();
+    await becomesUnhealthy(journal);
+    await expect(deny(journal)).rejects.toThrow(/rolled back: its newest head has 5 records, and it had 6/);
+  });
+
+  it("is not taken for another one by a checkpoint, or by a command beside it", async () => {
+    const connection = new Connection({ file, owner, keys: testLogKeys });
+    for (let round = 0; round < 3; round += 1) {
+      checkpoint();
+      connection.check();
+      await deny(journal);
+      connection.check();
+      expect(commit(connection, [{ kind: "deny", ...aDenial(aChange()) }])).toMatchObject([{ ok: true }]);
+      checkpoint();
+      connection.check();
+    }
+    connection.close();
+    expect(recordsIn(file)).toHaveLength(11);
+  });
+});
