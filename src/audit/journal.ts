@@ -122,6 +122,7 @@ export interface ChangeRow {
 
 /** An Idempotency-Key, bound to its principal in the intent's own transaction. */
 export interface IdempotencyClaim {
+  /** Not as it was sent: see `keptIdempotencyKey`. */
   readonly key: string;
   /** SHA-256 of what the caller asked for, hex. */
   readonly bodyHash: string;

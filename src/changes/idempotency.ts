@@ -1,4 +1,13 @@
+import { hash } from "node:crypto";
 import { LockkeeperError } from "../errors.ts";
+
+/**
+ * What is kept of an Idempotency-Key: its SHA-256, hex. It is the caller's own text, perhaps a token by mistake, and to
+ * know it again no more is needed.
+ */
+export function keptIdempotencyKey(key: string): string {
+  return hash("sha256", key, "hex");
+}
 
 /** The answer to an Idempotency-Key that its principal has bound to a change which asked for something else. */
 export function keyReused(changeId: string): LockkeeperError {

@@ -4,7 +4,7 @@ import { principalKey } from "../authn/principal.ts";
 import { type ApplyOptions, applyChange } from "../changes/apply.ts";
 import { buildChange, changeRequestHash } from "../changes/build.ts";
 import type { Change } from "../changes/change.ts";
-import { keyReused } from "../changes/idempotency.ts";
+import { keptIdempotencyKey, keyReused } from "../changes/idempotency.ts";
 import { type StatusChange, statusChangeOf } from "../changes/status-change.ts";
 import type { Clock } from "../clock.ts";
 import { LockkeeperError } from "../errors.ts";
@@ -46,7 +46,8 @@ export function createStatusChange(options: CreateStatusChangeOptions): RequestH
   });
 }
 
-function claimFor({ idempotencyTtlMs }: CreateStatusChangeOptions, change: Change, key: string): IdempotencyClaim {
+function claimFor({ idempotencyTtlMs }: CreateStatusChangeOptions, change: Change, sent: string): IdempotencyClaim {
+  const key = keptIdempotencyKey(sent);
   return { key, bodyHash: changeRequestHash(change), expiresAt: change.context.receivedAt + idempotencyTtlMs };
 }
 
