@@ -44,6 +44,12 @@ const SETTLED_WITHIN_MS = 2 * 86_400_000;
 /** A gateway that has just started has to look first. */
 const SETTLED_AFTER_START_MS = 3_600_000;
 
+/**
+ * Changes that have ended and are remembered all the same: whoever settled one may have been overtaken by its outcome, but
+ * not by thousands of others.
+ */
+const RECENT = 4096;
+
 const PREFIX = "credential.status.";
 const outcomeNames: ReadonlyMap<number, OutcomeName> = new Map([
   [0, "unknown"],
@@ -57,8 +63,8 @@ const outcomeNames: ReadonlyMap<number, OutcomeName> = new Map([
  * the intent that took its place (but for what a recovery has carried over); when that one fails, the first may be read
  * back once more.
  *
- * Memory: changes that have ended are forgotten but for a few bytes. What comes after a change's end is put aside as a
- * stray, to be judged in a second look at the log that keeps only these changes, but all of them (`strays`).
+ * Memory: changes that have ended are soon forgotten but for a few bytes. What comes long after a change's end is put
+ * aside as a stray, to be judged in a second look at the log that keeps only these changes, but all of them (`strays`).
  */
 export class Changes {
   readonly counts: ChangeCounts = { changes: 0, outcomes: 0, readBacks: 0, denials: 0 };
@@ -68,6 +74,7 @@ export class Changes {
   /** On the second look: the only changes that count. */
   readonly #only: ReadonlySet<string> | undefined;
   readonly #under = new Map<string, Progress>();
+  readonly #ended = new Map<string, Progress>();
   readonly #seen: { add(id: string): boolean };
   #superseded: { readonly id: string; readonly by: string; readonly index: number } | undefined;
   #carried = 0;
@@ -176,7 +183,7 @@ export class Changes {
   }
 
   #changeOf(index: number, id: string): Progress | undefined {
-    const change = this.#under.get(id);
+    const change = this.#under.get(id) ?? this.#ended.get(id);
     if (change !== undefined) return change;
     if (this.#only === undefined) {
       this.strays.add(id);
@@ -204,9 +211,15 @@ export class Changes {
   }
 
   /** A change that was superseded is kept, since it may be opened again; so is one that may get a late outcome. */
-  #forget(id: string, { outcome, readBack }: Progress): void {
+  #forget(id: string, change: Progress): void {
+    const { outcome, readBack } = change;
     if (this.#only !== undefined || outcome === undefined || readBack === "superseded") return;
-    if (outcome !== "unknown" || readBack !== undefined) this.#under.delete(id);
+    if (outcome === "unknown" && readBack === undefined) return;
+    this.#under.delete(id);
+    this.#ended.set(id, change);
+    if (this.#ended.size <= RECENT) return;
+    const [oldest] = this.#ended.keys();
+    if (oldest !== undefined) this.#ended.delete(oldest);
   }
 }
 
