@@ -8,6 +8,8 @@ import { leafHash } from "../../src/tlog/hash.ts";
 import { generateKey } from "../../src/tlog/note.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
 import { allOf, refusal } from "../fixture/errors.ts";
+import { startGateway } from "../fixture/gateway.ts";
+import { testKey } from "../fixture/log-keys.ts";
 import { smallLog } from "../tlog/small-log.ts";
 
 const denied: Event = {
@@ -97,6 +99,24 @@ describe("lockkeeper audit receipt", () => {
       `\n  ${JSON.stringify(receipt(), undefined, 2)}\n`,
     ])
       expect(check(content)).toBe(0);
+  });
+
+  it("checks what the gateway has answered, as it came", async () => {
+    const gateway = await startGateway();
+    const body = {
+      credential: { type: "signing-certificate", id: "TA7SMP42TDN5Z26OBPJE7EXAMPLE", userName: "Bob" },
+      status: "Inactive",
+    };
+    const applied = await gateway.request("POST", "/v1/status-changes", { body });
+    const denied = await gateway.request("POST", "/v1/status-changes", { body, as: "viewer" });
+    await gateway.close();
+    expect([applied.status, denied.status]).toEqual([201, 403]);
+    const options = { key: [testKey.verifier] };
+    expect(check(applied.text, options)).toBe(0);
+    expect(printed).toContain("  event       credential.status.outcome");
+    expect(check(denied.text, options)).toBe(0);
+    expect(printed).toContain("  event       credential.status.denied");
+    expect(reason(denied.text, { key: [log.vkey] })).toMatch(/None of the known keys/);
   });
 
   it("takes keys from a file, with former ones among them", () => {
