@@ -1,5 +1,6 @@
 import type { Head } from "../head.ts";
 import type { SealedBatch } from "../log-batch.ts";
+import { bigints, byteas, texts } from "./binary-array.ts";
 import type { PostgresTables } from "./postgres-tables.ts";
 import {
   addApiKeys,
@@ -45,12 +46,12 @@ export function appendBatch({ rows, nodes, head }: SealedBatch, locked: LockedHe
       ...append,
       values: [
         locked.size,
-        rows.map(({ record }) => record.time),
-        rows.map(({ leafHash }) => leafHash),
-        rows.map(({ record }) => record.uid),
-        rows.map(({ record }) => record.correlation),
-        rows.map(({ record }) => record.code),
-        rows.map(({ record }) => record.body),
+        bigints(rows.map(({ record }) => record.time)),
+        byteas(rows.map(({ leafHash }) => leafHash)),
+        texts(rows.map(({ record }) => record.uid)),
+        texts(rows.map(({ record }) => record.correlation)),
+        texts(rows.map(({ record }) => record.code)),
+        texts(rows.map(({ record }) => record.body)),
         head.size,
         head.checkpoint,
         head.root,
@@ -60,8 +61,8 @@ export function appendBatch({ rows, nodes, head }: SealedBatch, locked: LockedHe
     },
   ];
   if (nodes.length > 0) {
-    const columns = [nodes.map(({ level }) => level), nodes.map(({ index }) => index), nodes.map(({ hash }) => hash)];
-    statements.push({ ...addNodes, values: columns });
+    const places = [bigints(nodes.map(({ level }) => level)), bigints(nodes.map(({ index }) => index))];
+    statements.push({ ...addNodes, values: [...places, byteas(nodes.map(({ hash }) => hash))] });
   }
   if (locked.vkey !== vkey) statements.push({ ...addKey, values: [head.size, vkey] });
   return statements;
@@ -71,88 +72,95 @@ export function appendBatch({ rows, nodes, head }: SealedBatch, locked: LockedHe
 export function writeTables(tables: PostgresTables, batch: SealedBatch | undefined): Bound[] {
   const { changes, holders, claims, apiKeys, leases, expiredBy } = tables;
   const statements: Bound[] = [];
-  const write = (statement: Omit<Bound, "values">, columns: readonly (readonly unknown[])[]) => {
-    if ((columns[0]?.length ?? 0) > 0) statements.push({ ...statement, values: [...columns] });
+  const write = <Row>(statement: Omit<Bound, "values">, rows: readonly Row[], columns: readonly Column<Row>[]) => {
+    if (rows.length > 0) statements.push({ ...statement, values: columns.map((column) => column(rows)) });
   };
 
   const fresh = changes.added().flatMap((row) => (row.asNew === undefined ? [] : [{ ...row.asNew, ...row }]));
-  write(addChanges, [
-    fresh.map(({ id }) => id),
-    fresh.map(({ change }) => change.principal),
-    fresh.map(({ account }) => account),
-    fresh.map(({ type }) => type),
-    fresh.map(({ credentialId }) => credentialId),
-    fresh.map(({ change }) => userKey(change.userName)),
-    fresh.map(({ change }) => change.userName),
-    fresh.map(({ change }) => change.status),
-    fresh.map(({ change }) => change.requestedAt),
-    fresh.map(({ deadline }) => deadline),
-    fresh.map(({ outcome }) => outcome),
-    fresh.map(({ firstIndex }) => firstIndex),
-    fresh.map(({ outcomeIndex }) => outcomeIndex),
-    fresh.map(({ reconciledIndex }) => reconciledIndex),
-    fresh.map(({ supersededId }) => supersededId),
-    fresh.map(({ settledAt }) => settledAt),
+  write(addChanges, fresh, [
+    text(({ id }) => id),
+    text(({ change }) => change.principal),
+    text(({ account }) => account),
+    text(({ type }) => type),
+    text(({ credentialId }) => credentialId),
+    text(({ change }) => userKey(change.userName)),
+    text(({ change }) => change.userName),
+    text(({ change }) => change.status),
+    bigint(({ change }) => change.requestedAt),
+    bigint(({ deadline }) => deadline),
+    text(({ outcome }) => outcome),
+    bigint(({ firstIndex }) => firstIndex),
+    bigint(({ outcomeIndex }) => outcomeIndex),
+    bigint(({ reconciledIndex }) => reconciledIndex),
+    text(({ supersededId }) => supersededId),
+    bigint(({ settledAt }) => settledAt),
   ]);
-  const gone = changes.changed();
-  write(setChanges, [
-    gone.map(({ id }) => id),
-    gone.map(({ outcome }) => outcome),
-    gone.map(({ outcomeIndex }) => outcomeIndex),
-    gone.map(({ reconciledIndex }) => reconciledIndex),
-    gone.map(({ supersededId }) => supersededId),
-    gone.map(({ settledAt }) => settledAt),
+  write(setChanges, changes.changed(), [
+    text(({ id }) => id),
+    text(({ outcome }) => outcome),
+    bigint(({ outcomeIndex }) => outcomeIndex),
+    bigint(({ reconciledIndex }) => reconciledIndex),
+    text(({ supersededId }) => supersededId),
+    bigint(({ settledAt }) => settledAt),
   ]);
 
-  write(dropHolders, places([...holders.removed(), ...holders.changed()]));
-  const held = [...holders.added(), ...holders.changed()];
-  write(addHolders, [...places(held), held.map(({ changeId }) => changeId), held.map(({ deadline }) => deadline)]);
+  write(dropHolders, [...holders.removed(), ...holders.changed()], place);
+  write(addHolders, holders.written(), [
+    ...place,
+    text(({ changeId }) => changeId),
+    bigint(({ deadline }) => deadline),
+  ]);
 
   if (expiredBy !== undefined) statements.push({ ...dropExpired, values: [expiredBy] });
-  const dropped = claims.removed();
-  write(dropClaims, [dropped.map(({ principal }) => principal), dropped.map(({ key }) => key)]);
-  const claimed = [...claims.added(), ...claims.changed()];
-  write(putClaims, [
-    claimed.map(({ principal }) => principal),
-    claimed.map(({ key }) => key),
-    claimed.map(({ bodyHash }) => bodyHash),
-    claimed.map(({ changeId }) => changeId),
-    claimed.map(({ expiresAt }) => expiresAt),
+  write(dropClaims, claims.removed(), [text(({ principal }) => principal), text(({ key }) => key)]);
+  write(putClaims, claims.written(), [
+    text(({ principal }) => principal),
+    text(({ key }) => key),
+    text(({ bodyHash }) => bodyHash),
+    text(({ changeId }) => changeId),
+    bigint(({ expiresAt }) => expiresAt),
   ]);
 
   const made = apiKeys.added().flatMap((row) => (row.asNew === undefined ? [] : [{ ...row.asNew, ...row }]));
-  write(addApiKeys, [
-    made.map(({ id }) => id),
-    made.map(({ secretHash }) => secretHash),
-    made.map(({ principal }) => principal),
-    made.map(({ principalJson }) => principalJson),
-    made.map(({ createdAt }) => createdAt),
-    made.map(({ expiresAt }) => expiresAt),
-    made.map(({ revokedAt }) => revokedAt),
+  write(addApiKeys, made, [
+    text(({ id }) => id),
+    text(({ secretHash }) => secretHash),
+    text(({ principal }) => principal),
+    text(({ principalJson }) => principalJson),
+    bigint(({ createdAt }) => createdAt),
+    bigint(({ expiresAt }) => expiresAt),
+    bigint(({ revokedAt }) => revokedAt),
   ]);
-  const revoked = apiKeys.changed();
-  write(setApiKeys, [revoked.map(({ id }) => id), revoked.map(({ revokedAt }) => revokedAt)]);
+  write(setApiKeys, apiKeys.changed(), [text(({ id }) => id), bigint(({ revokedAt }) => revokedAt)]);
 
-  const leased = [...leases.added(), ...leases.changed()];
-  write(putLeases, [
-    leased.map(({ name }) => name),
-    leased.map(({ holder }) => holder),
-    leased.map(({ expiresAt }) => expiresAt),
+  write(putLeases, leases.written(), [
+    text(({ name }) => name),
+    text(({ holder }) => holder),
+    bigint(({ expiresAt }) => expiresAt),
   ]);
 
   const times = [
     ...(batch?.rows ?? []).map(({ index, record }) => ({ index, time: record.time })),
     ...fresh.map(({ firstIndex, change }) => ({ index: firstIndex, time: change.requestedAt })),
   ];
-  write(extendSpans, [times.map(({ index }) => Math.floor(index / STRETCH)), times.map(({ time }) => time)]);
+  write(extendSpans, times, [bigint(({ index }) => Math.floor(index / STRETCH)), bigint(({ time }) => time)]);
   return statements;
 }
 
-function places(rows: readonly Holder[]): string[][] {
-  return [
-    rows.map(({ account }) => account),
-    rows.map(({ type }) => type),
-    rows.map(({ userKey }) => userKey),
-    rows.map(({ credentialId }) => credentialId),
-  ];
+/** One column of rows as an array of its values. */
+type Column<Row> = (rows: readonly Row[]) => Buffer;
+
+function text<Row>(of: (row: Row) => string | null): Column<Row> {
+  return (rows) => texts(rows.map(of));
 }
+
+function bigint<Row>(of: (row: Row) => number | null): Column<Row> {
+  return (rows) => bigints(rows.map(of));
+}
+
+const place: readonly Column<Holder>[] = [
+  text(({ account }) => account),
+  text(({ type }) => type),
+  text(({ userKey }) => userKey),
+  text(({ credentialId }) => credentialId),
+];

@@ -38,6 +38,11 @@ export class Rows<Row> {
     );
   }
 
+  /** Rows that are not in the table, or otherwise. */
+  written(): Row[] {
+    return [...this.added(), ...this.changed()];
+  }
+
   /** Rows that are in the table and are to go. */
   removed(): Row[] {
     return [...this.#loaded].flatMap(([key, row]) => (this.#now.has(key) ? [] : [row]));

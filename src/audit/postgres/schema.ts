@@ -5,6 +5,7 @@ export const version1 = `
     value text NOT NULL
   );
 
+  -- A body of the usual 2 KB is not compressed: that would take as long as all the rest of appending it.
   CREATE TABLE records (
     idx bigint PRIMARY KEY,
     time bigint NOT NULL,
@@ -13,7 +14,7 @@ export const version1 = `
     correlation text NOT NULL,
     code text NOT NULL,
     body text
-  );
+  ) WITH (toast_tuple_target = 8160);
   CREATE INDEX records_by_correlation ON records (correlation, idx);
   CREATE INDEX records_by_code ON records (code, idx);
 

@@ -19,7 +19,7 @@ export const append = {
 
 export const addNodes = {
   name: "add-nodes",
-  text: "INSERT INTO nodes (level, idx, hash) SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::bytea[])",
+  text: "INSERT INTO nodes (level, idx, hash) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])",
 } as const;
 
 export const addKey = { name: "add-key", text: "INSERT INTO keys (first_size, vkey) VALUES ($1, $2)" } as const;

@@ -1,5 +1,6 @@
 import type { Operation } from "../operation.ts";
 import type { ChangeProgress, Place } from "../tables.ts";
+import { texts } from "./binary-array.ts";
 
 /** What the operations of a batch can come across in the tables, read before they run. */
 export interface WorkingSet {
@@ -108,17 +109,17 @@ export function lookedFor(batch: readonly Operation[]): unknown[] | undefined {
   }
   if (changes.size + apiKeys.length + leases.length === 0) return undefined;
   return [
-    places.map(({ account }) => account),
-    places.map(({ type }) => type),
-    places.map(({ userName }) => userKey(userName)),
-    places.map(({ credentialId }) => credentialId),
-    claims.map(({ principal }) => principal),
-    claims.map(({ key }) => key),
-    freed,
-    [...changes],
-    principals,
-    apiKeys,
-    leases,
+    texts(places.map(({ account }) => account)),
+    texts(places.map(({ type }) => type)),
+    texts(places.map(({ userName }) => userKey(userName))),
+    texts(places.map(({ credentialId }) => credentialId)),
+    texts(claims.map(({ principal }) => principal)),
+    texts(claims.map(({ key }) => key)),
+    texts(freed),
+    texts([...changes]),
+    texts(principals),
+    texts(apiKeys),
+    texts(leases),
   ];
 }
 
