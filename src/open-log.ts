@@ -85,6 +85,8 @@ export async function followOutside(options: OutsideOptions): Promise<Publisher>
     onUnreachable: (memory, err) => log.error({ memory, err }, "the log could not be compared with an outside memory"),
     onNothingRemembered: (memory) =>
       log.warn({ memory }, "an outside memory keeps nothing yet: it starts with this log"),
+    onRecovered: (memory) =>
+      log.warn({ memory }, "an outside memory keeps a head of the log before a recovery: the first record tells of it"),
   });
   const { intervalMs, alertAfterMs } = config.audit.outside;
   const publisher = new Publisher({

@@ -9,6 +9,11 @@ export interface StartOptions {
   readonly onUnreachable: (memory: string, error: Error) => void;
   /** Told of each memory that keeps nothing yet though the log has records. */
   readonly onNothingRemembered: (memory: string) => void;
+  /**
+   * Told of each memory that keeps a head of a log before this one: a recovery lies between, and the log's first record
+   * tells of it. Somebody should know.
+   */
+  readonly onRecovered?: (memory: string) => void;
 }
 
 /**
@@ -22,6 +27,7 @@ export async function compareWithOutside({
   log,
   onUnreachable,
   onNothingRemembered,
+  onRecovered,
 }: StartOptions): Promise<void> {
   const reached = new Set(memories);
   const each = async (ask: (memory: OutsideMemory) => Promise<void>) => {
@@ -40,8 +46,9 @@ export async function compareWithOutside({
   };
   await each(async (memory) => {
     const note = await memory.last();
-    if (note !== undefined) await compareWithLog(memory.name, note, log);
-    else if (!memory.cosigns && (await log.head()) !== undefined) onNothingRemembered(memory.name);
+    if (note !== undefined) {
+      if ((await compareWithLog(memory.name, note, log)) === "recovered") onRecovered?.(memory.name);
+    } else if (!memory.cosigns && (await log.head()) !== undefined) onNothingRemembered(memory.name);
   });
   await each(async (memory) => {
     await memory.remember(log);

@@ -5,8 +5,8 @@ import { verifyConsistency } from "../../tlog/proof.ts";
 import { keysUnder, lineageOf } from "../lineage.ts";
 import type { ComparableLog } from "./memory.ts";
 
-/** How a log stands to a checkpoint that it does continue. */
-export type Comparison = "ahead" | "same";
+/** How a log stands to a checkpoint that it does not contradict; `recovered` when that is of a log before it. */
+export type Comparison = "ahead" | "same" | "recovered";
 
 /**
  * Compares the log with a checkpoint that was remembered outside. The checkpoint must have been signed by a key of this
@@ -25,7 +25,7 @@ export async function compareWithLog(memory: string, note: string, log: Comparab
   if (then.recovery > now.recovery) {
     throw rolledBack(memory, `remembers the log ${remembered.origin}, which a recovery opened, and here is ${origin}`);
   }
-  if (then.recovery < now.recovery) return "ahead";
+  if (then.recovery < now.recovery) return "recovered";
   const size = head?.size ?? 0;
   if (remembered.size > size) throw rolledBack(memory, smaller(remembered.size, size));
   const proof = await log.consistency(remembered.size, size);

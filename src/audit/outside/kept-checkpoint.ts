@@ -28,12 +28,9 @@ export function keptCheckpoint(place: Place): OutsideMemory {
     last: async () => (await place.read())?.text,
     async remember(log: ComparableLog): Promise<SignedHead | undefined> {
       const before = await place.read();
-      const comparison = before === undefined ? "ahead" : await compareWithLog(place.name, before.text, log);
+      const comparison = before && (await compareWithLog(place.name, before.text, log));
       const head = await log.head();
-      // What is there may be newer than what this gateway would send; then it need not be sent.
-      if (head !== undefined && (comparison === "ahead" || before === undefined)) {
-        await place.write(head.checkpoint, before);
-      }
+      if (head !== undefined && comparison !== "same") await place.write(head.checkpoint, before);
       return head;
     },
   };

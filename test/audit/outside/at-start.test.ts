@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { keysUnder } from "../../../src/audit/lineage.ts";
 import { compareWithOutside } from "../../../src/audit/outside/at-start.ts";
 import { outsideMemories } from "../../../src/audit/outside/open.ts";
 import { dataFolder } from "../../fixture/data-folder.ts";
@@ -14,6 +15,7 @@ let endpoint: HttpPlace;
 let strict: StrictWitness;
 let unreachable: string[] = [];
 let nothing: string[] = [];
+let succeeded: string[] = [];
 
 beforeEach(async () => {
   endpoint = await HttpPlace.start();
@@ -22,6 +24,7 @@ beforeEach(async () => {
   rmSync(file, { force: true });
   unreachable = [];
   nothing = [];
+  succeeded = [];
 });
 afterEach(() => Promise.all([endpoint.close(), strict.close()]));
 
@@ -31,6 +34,7 @@ function start(log: GrowingLog, timeoutMs = 2_000): Promise<void> {
     memories: outsideMemories(settings, timeoutMs),
     log,
     onUnreachable: (memory) => unreachable.push(memory.split(" ")[0] ?? ""),
+    onRecovered: (memory) => succeeded.push(memory.split(" ")[0] ?? ""),
     onNothingRemembered: (memory) => nothing.push(memory.split(" ")[0] ?? ""),
   });
 }
@@ -82,6 +86,16 @@ describe("a gateway's start", () => {
   it("is refused by a memory that somebody has written into", async () => {
     writeFileSync(file, "nothing that anybody signed\n");
     await expect(start(new GrowingLog().append("a"))).rejects.toMatchObject({ code: "configuration" });
+  });
+
+  it("says when a memory keeps a head of the log before a recovery", async () => {
+    writeFileSync(file, new GrowingLog().append("a", "b").headAt(2).checkpoint);
+    const keys = keysUnder(logKeys, `${logOrigin}/recovered-1`) ?? logKeys;
+    const recovered = new GrowingLog(keys, logKeys).append("r");
+    await start(recovered);
+    expect(succeeded).toEqual(["file"]);
+    await start(recovered);
+    expect(succeeded).toEqual(["file"]);
   });
 
   it("is refused when the whole log has gone", async () => {
