@@ -4,6 +4,7 @@ import type { Operation, OperationOutcome } from "../../src/audit/operation.ts";
 import { outcomeRecord } from "../../src/audit/record.ts";
 import { openJournal } from "../../src/audit/store-journal.ts";
 import { aChange, aDecision, aDenial, anIntent } from "../fixture/changes.ts";
+import { refusal } from "../fixture/errors.ts";
 
 const now = 1_000_000;
 
@@ -173,6 +174,56 @@ describe("group commit", () => {
     store.batches[2]?.end();
     await new Promise((resolve) => setImmediate(resolve));
     expect(writes.healthy).toBe(true);
+  });
+
+  it("looks after the log when nobody writes, and is healthy again when a batch goes through", async () => {
+    const store = heldStore();
+    const state = { looks: 0, removed: true };
+    const check = async () => {
+      state.looks += 1;
+      if (state.removed) throw new Error("it was removed");
+    };
+    const writes = new GroupCommit({ ...store, check }, { deadlineMs: 60_000, maxQueue: 4, probeMs: 1 });
+    expect(writes.healthy).toBe(true);
+    await store.reached(1);
+    expect(store.batches[0]?.operations).toEqual([]);
+    expect(writes.healthy).toBe(false);
+    state.removed = false;
+    store.batches[0]?.end([]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(writes.healthy).toBe(true);
+    await writes.close();
+    const { looks } = state;
+    expect(looks).toBeGreaterThan(0);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(state.looks).toBe(looks);
+  });
+
+  it("takes a look that is not answered for an answer", async () => {
+    const store = heldStore();
+    const check = () => new Promise<void>(() => {});
+    const writes = new GroupCommit({ ...store, check }, { deadlineMs: 5, maxQueue: 4, probeMs: 1 });
+    await store.reached(1);
+    expect(writes.healthy).toBe(false);
+    store.batches[0]?.end([]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(writes.healthy).toBe(true);
+  });
+
+  it("says that a poisoned log takes nothing any more, and neither asks to try again nor asks what became of it", async () => {
+    const store = heldStore();
+    const writes = new GroupCommit(store, { deadlineMs: 60_000, maxQueue: 4 });
+    const abandoned: unknown[] = [];
+    const written = writes.write<"begin">(intent(), (result) => abandoned.push(result));
+    await store.reached(1);
+    store.batches[0]?.end([{ ok: false, failure: "poisoned", message: "it was rolled back" }]);
+    const refused = await refusal(written);
+    expect(refused).toMatchObject({
+      code: "audit-unavailable",
+      message: expect.stringMatching(/any more.*rolled back/),
+    });
+    expect(refused.details.retryAfter).toBeUndefined();
+    expect([writes.healthy, abandoned]).toEqual([false, []]);
   });
 
   it("writes what waits before it closes", async () => {

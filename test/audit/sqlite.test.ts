@@ -8,7 +8,7 @@ import type { Journal } from "../../src/audit/journal.ts";
 import { openDatabase } from "../../src/audit/sqlite/database.ts";
 import { aChange, aDenial, anIntent } from "../fixture/changes.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
-import { testLogKeys } from "../fixture/log-keys.ts";
+import { rotatedLogKeys, testLogKeys } from "../fixture/log-keys.ts";
 import { journalSuite } from "./journal-suite.ts";
 import { openOn, owner, recordsIn, sqliteFixture } from "./sqlite-fixture.ts";
 
@@ -44,6 +44,19 @@ describe("the SQLite store", () => {
     await command.note(aDenial(aChange()).record);
     const receipt = await gateway.deny(aDenial(aChange()));
     expect(receipt.index).toBe(before + 2);
+  });
+
+  it("takes another signing key from a gateway, and not from a command beside it", async () => {
+    const other = dataFolder();
+    const gateway = await openOn(other.database);
+    open.push(gateway);
+    await gateway.deny(aDenial(aChange()));
+    const command = openOn(other.database, { exclusive: false, keys: rotatedLogKeys });
+    await expect(command).rejects.toThrow(
+      /signed with the key lockkeeper\.test\/log\+e8fce916, and audit\.signingKeyFile holds lockkeeper\.test\/log\+6155dea4/,
+    );
+    expect(recordsIn(other.database)).toHaveLength(1);
+    other.remove();
   });
 
   it("finds everything again after it was closed", async () => {
