@@ -1,0 +1,220 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { keyRecord } from "../../src/audit/admin-record.ts";
+import type { Journal } from "../../src/audit/journal.ts";
+import { LogBatch } from "../../src/audit/log-batch.ts";
+import { logIdentity } from "../../src/audit/log-keys.ts";
+import { endpointOf } from "../../src/audit/postgres/address.ts";
+import { appendBatch } from "../../src/audit/postgres/flush.ts";
+import { openPostgresStore } from "../../src/audit/postgres/store.ts";
+import { WriterSession } from "../../src/audit/postgres/writer-session.ts";
+import { openJournal } from "../../src/audit/store-journal.ts";
+import { GrowingTree } from "../../src/tlog/growing-tree.ts";
+import { aChange, aDenial, anIntent } from "../fixture/changes.ts";
+import { nextTestKey, rotatedLogKeys, testKey, testLogKeys } from "../fixture/log-keys.ts";
+import { newSchema, postgresDatabase, recordsIn, type TestDatabase } from "../fixture/postgres.ts";
+import { applied, ended, keyChange, now } from "./journal-samples.ts";
+import { provenBody } from "./journal-suite-receipts.ts";
+
+const owner = "123456789012";
+
+describe("several instances on one log in PostgreSQL", () => {
+  let database: TestDatabase;
+  let schema: string;
+  const opened: Journal[] = [];
+  beforeAll(async () => {
+    database = await postgresDatabase();
+  });
+  afterAll(() => database.drop());
+  beforeEach(() => {
+    schema = newSchema();
+  });
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((journal) => journal.close()));
+  });
+
+  const open = async (keys = testLogKeys) => {
+    const store = await openPostgresStore({ ...database.address, schema, owner, keys });
+    const journal = openJournal(store, { deadlineMs: 20_000, maxQueue: 4096, probeMs: 600_000 });
+    opened.push(journal);
+    return journal;
+  };
+  const three = () => Promise.all([open(), open(), open()]);
+  const credential = (n: number) => keyChange(`AKIAIOSFODNN7EX${String(n).padStart(5, "0")}`);
+
+  it("append at the same time to one tree, without a gap, and every receipt verifies", async () => {
+    const journals = await three();
+    const receipts = await Promise.all(
+      journals.flatMap((journal) =>
+        Array.from({ length: 8 }, async () => {
+          const mine = [];
+          for (let n = 0; n < 30; n += 1) {
+            const denial = aDenial(aChange());
+            mine.push({ denial, receipt: await journal.deny(denial) });
+          }
+          return mine;
+        }),
+      ),
+    );
+    const all = receipts.flat();
+    expect(all.map(({ receipt }) => receipt.index).sort((a, b) => a - b)).toEqual([...Array(720).keys()]);
+    for (const { denial, receipt } of all) expect(provenBody(receipt)).toBe(denial.record.body);
+    const tree = GrowingTree.load(0, () => []);
+    for (const { leafHash } of await recordsIn(database, schema)) tree.append(Buffer.from(leafHash, "hex"));
+    for (const journal of journals) expect((await journal.head())?.root).toBe(tree.root().toString("hex"));
+  });
+
+  it("take changes whole: each with its intent and its outcome, whoever else is writing", async () => {
+    const journals = await three();
+    const changes = Array.from({ length: 120 }, (_, n) => credential(n));
+    await Promise.all(
+      changes.map(async (change, n) => {
+        const [begins, finishes] = [journals[n % 3], journals[(n + 1) % 3]];
+        expect(await begins?.begin(anIntent(change, now))).toMatchObject({ kind: "started" });
+        expect(await finishes?.finish(change.id, ended(change, applied))).toMatchObject({ appended: true });
+      }),
+    );
+    const { changes: found } = await (journals[0] as Journal).changes({ limit: 200, outcome: "applied", now });
+    expect(found).toHaveLength(120);
+    expect(await journals[2]?.unsettled(now + 1_000_000)).toBe(0);
+  });
+
+  it("let exactly one of many changes of a credential in, wherever they come from", async () => {
+    const journals = await three();
+    for (let round = 0; round < 5; round += 1) {
+      const all = await Promise.all(
+        Array.from({ length: 30 }, (_, n) => journals[n % 3]?.begin(anIntent(credential(round), now))),
+      );
+      expect(all.filter((begun) => begun?.kind === "started")).toHaveLength(1);
+    }
+  });
+
+  it("know each other's Idempotency-Keys", async () => {
+    const [one, two] = await three();
+    const claim = { key: "k", bodyHash: "a", expiresAt: now + 1000 };
+    const change = credential(1);
+    await one.begin(anIntent(change, now, { idempotency: claim }));
+    expect(await two.claimed("sandbox oncall", "k", now)).toEqual({ id: change.id, bodyHash: "a" });
+    expect(await two.begin(anIntent(credential(2), now, { idempotency: claim }))).toEqual({
+      kind: "replay",
+      id: change.id,
+    });
+    const other = { ...claim, bodyHash: "b" };
+    expect(await two.begin(anIntent(credential(3), now, { idempotency: other }))).toMatchObject({ kind: "conflict" });
+  });
+
+  it("bind an Idempotency-Key once, however many ask with it at the same time", async () => {
+    const journals = await three();
+    const idempotency = { key: "k", bodyHash: "a", expiresAt: now + 1000 };
+    const all = await Promise.all(
+      Array.from({ length: 30 }, (_, n) => journals[n % 3]?.begin(anIntent(credential(n), now, { idempotency }))),
+    );
+    expect(all.filter((begun) => begun?.kind === "started")).toHaveLength(1);
+    expect(all.filter((begun) => begun?.kind === "replay")).toHaveLength(29);
+  });
+
+  it("see at once that a key was revoked, and count a principal's keys together", async () => {
+    const [one, two, three_] = await three();
+    const key = (id: string) => ({
+      id,
+      secretHash: "h".repeat(64),
+      principal: "lockkeeper bot",
+      principalJson: "{}",
+      createdAt: now,
+      expiresAt: now + 1000,
+      revokedAt: null,
+    });
+    const record = (kind: "created" | "revoked", id: string) =>
+      keyRecord(kind, { id, principal: { id: "bot", issuer: "lockkeeper", kind: "bot" }, expiresAt: now }, now);
+    const added = await Promise.all(
+      [one, two, three_].map((journal, n) => journal.addApiKey(key(`k${n}`), record("created", `k${n}`), now)),
+    );
+    expect(added.sort()).toEqual(["added", "added", "too-many"]);
+    const [live] = await two.apiKeys();
+    const revoked = await Promise.all(
+      [one, two, three_].map((journal) => journal.revokeApiKey(live?.id ?? "", now, record("revoked", live?.id ?? ""))),
+    );
+    expect(revoked.sort()).toEqual([false, false, true]);
+    expect((await three_.apiKeys()).find(({ id }) => id === live?.id)?.revokedAt).toBe(now);
+  });
+
+  it("share leases: one holder at a time", async () => {
+    const journals = await three();
+    const held = await Promise.all(journals.map((journal, n) => journal.lease("reconciler", `i${n}`, now, 1000)));
+    expect(held.filter(Boolean)).toHaveLength(1);
+  });
+
+  it("cannot append to a head that they have not locked as it is", async () => {
+    const journal = await open();
+    await journal.deny(aDenial(aChange()));
+    const session = await WriterSession.open({ endpoint: endpointOf(database.address), schema });
+    const identity = logIdentity(testLogKeys);
+    const batch = new LogBatch(
+      GrowingTree.load(0, () => []),
+      identity,
+    );
+    batch.append(aDenial(aChange()).record);
+    const sealed = batch.seal();
+    if (sealed === undefined) throw new Error("the batch has a record");
+    await session.begin();
+    const stale = { size: 1, root: sealed.head.root, vkey: testKey.verifier };
+    const [append] = appendBatch({ ...sealed, head: { ...sealed.head, size: 2 } }, stale, testKey.verifier);
+    if (append === undefined) throw new Error("there is something to append");
+    await expect(session.run(append)).rejects.toThrow("the head of the log is not the one that was locked");
+    expect(await session.commit()).toBe(false);
+    await session.close();
+    expect(await recordsIn(database, schema)).toHaveLength(1);
+  });
+
+  it("do not sign what somebody without a key of the log has appended", async () => {
+    const [one, two] = await three();
+    await one.deny(aDenial(aChange()));
+    await two.deny(aDenial(aChange()));
+    // The database's administrator, with a tree that is right, and a signature that is not.
+    const tree = GrowingTree.load(0, () => []);
+    for (const { leafHash } of await recordsIn(database, schema)) tree.append(Buffer.from(leafHash, "hex"));
+    tree.mark();
+    const forger = logIdentity({ ...rotatedLogKeys, signingKey: rotatedLogKeys.signingKey });
+    const batch = new LogBatch(tree, forger);
+    batch.append(aDenial(aChange()).record);
+    const { rows: [row] = [], head } = batch.seal() ?? { rows: [], head: undefined };
+    await database.tamper(`
+      INSERT INTO ${schema}.records (idx, time, leaf_hash, uid, correlation, code, body)
+      VALUES (2, 0, decode('${row?.leafHash.toString("hex")}', 'hex'), 'u', 'c', 'x', '${row?.record.body}');
+      INSERT INTO ${schema}.checkpoints (size, note) VALUES (3, '${head?.checkpoint}');
+      UPDATE ${schema}.head SET size = 3, checkpoint = '${head?.checkpoint}', root = decode('${head?.root.toString("hex")}', 'hex')`);
+    for (const journal of [one, two]) {
+      await expect(journal.deny(aDenial(aChange()))).rejects.toThrow(/signed by a key that is not trusted here/);
+      expect(journal.healthy()).toBe(false);
+    }
+    expect(await recordsIn(database, schema)).toHaveLength(3);
+  });
+
+  describe("whose key is followed by another", () => {
+    it("stop when another instance has begun to sign with the new one, and say so", async () => {
+      const trusting = { ...testLogKeys, trustedKeys: [...testLogKeys.trustedKeys, nextTestKey.verifier] };
+      const former = await open(trusting);
+      await former.deny(aDenial(aChange()));
+      const next = await open(rotatedLogKeys);
+      await expect(former.deny(aDenial(aChange()))).rejects.toThrow(
+        /another instance signs it with the key lockkeeper\.test\/log\+6155dea4 now.*audit\.signingKeyFile/,
+      );
+      expect(former.healthy()).toBe(false);
+      expect((await next.deny(aDenial(aChange()))).index).toBe(2);
+    });
+
+    it("do not start again with the former one", async () => {
+      const former = await open();
+      await former.deny(aDenial(aChange()));
+      await open(rotatedLogKeys);
+      const trusting = { ...testLogKeys, trustedKeys: [...testLogKeys.trustedKeys, nextTestKey.verifier] };
+      await expect(open(trusting)).rejects.toThrow(/its key .*e8fce916 was replaced by .*6155dea4/);
+    });
+
+    it("start with the new one at the same time", async () => {
+      await (await open()).deny(aDenial(aChange()));
+      const [one, two] = await Promise.all([open(rotatedLogKeys), open(rotatedLogKeys)]);
+      await Promise.all([one, two].map((journal) => journal.deny(aDenial(aChange()))));
+      expect((await one.head())?.size).toBe((await two.head())?.size);
+    });
+  });
+});
