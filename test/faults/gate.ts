@@ -1,5 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
+import type { LogReader } from "../../src/audit/log-reader.ts";
+import { verifyLog } from "../../src/audit/verify/verify-log.ts";
 
 export const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
@@ -37,4 +39,34 @@ export function recordedSteps(database: string): Map<string, string[]> {
 export async function receivedUpdates(iamUrl: string): Promise<{ changeId: string; applied: boolean }[]> {
   const reply = await fetch(`${iamUrl}/_sandbox/journal`);
   return ((await reply.json()) as { entries: { changeId: string; applied: boolean }[] }).entries;
+}
+
+/** Leaf hashes of all records in a log, as hex, in order; read by somebody who opens the file. */
+export function leafHashes(database: string): string[] {
+  const db = new DatabaseSync(database, { readOnly: true });
+  try {
+    const rows = db.prepare("SELECT idx, lower(hex(leaf_hash)) AS hash FROM records ORDER BY idx").all();
+    return rows.map(({ idx, hash }, index) => (idx === index ? String(hash) : `out of place at ${index}`));
+  } finally {
+    db.close();
+  }
+}
+
+/**
+ * Verifies a log as `lockkeeper audit verify` does, against receipts that it gave.
+ * @param receipts c2sp.org/tlog-proofs
+ * @returns the first thing that is wrong; undefined of a sound log
+ */
+export async function verifiedLog(
+  reader: LogReader,
+  trustedKeys: readonly string[],
+  receipts: readonly string[] = [],
+): Promise<string | undefined> {
+  const kept = receipts.map((text, number) => ({ name: `receipt ${number}`, text }));
+  try {
+    const { faults } = await verifyLog(reader, { trustedKeys, receipts: kept, now: Date.now() });
+    return faults[0] && `${faults[0].kind}: ${faults[0].message}`;
+  } finally {
+    await reader.close();
+  }
 }

@@ -1,9 +1,11 @@
 import { defineConfig } from "vitest/config";
 
-// npm run test:faults: real processes that are killed, full and hung disks. Takes minutes; needs Linux, strace and root.
+// npm run test:faults: real processes that are killed, full, broken and hung disks, power cuts. Takes minutes; needs Linux,
+// strace and root. One part alone: npm run test:faults -- power-loss
 export default defineConfig({
   test: {
     include: ["test/faults/**/*.fault.ts"],
+    globalSetup: ["test/fixture/postgres-global.ts", "test/faults/summary.ts"],
     fileParallelism: false,
     testTimeout: 1_800_000,
     hookTimeout: 120_000,
