@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -45,7 +45,8 @@ async function tryOut(folder, version) {
       async () => (await fetch(`${url}/readyz`)).status === 200,
       () => said,
     );
-    await exercise(url);
+    const receipted = await exercise(url);
+    checkTheLog(npm, clone, receipted);
     assert.match(said, /curl/, "the banner shows what to paste");
   } finally {
     process.kill(-service.pid, "SIGTERM");
@@ -87,6 +88,21 @@ async function exercise(url) {
   assert.equal(list.credentials.find(({ id }) => id === credential.id).status, "Inactive");
   const recorded = await (await fetch(`${url}/v1/status-changes/${made.id}`, asViewer)).json();
   assert.equal(recorded.outcome, "applied");
+  return made;
+}
+
+/** The README's lines for outsiders, beside the running service. */
+function checkTheLog(npm, clone, reply) {
+  const lockkeeper = (...args) => run([...npm, "run", "-s", "lockkeeper", "--", ...args], clone);
+  const outside = mkdtempSync(join(tmpdir(), "lockkeeper-outsider-"));
+  const [receipt, key, database] = [join(outside, "reply.json"), join(outside, "log.pub"), "data/lockkeeper.db"];
+  writeFileSync(receipt, JSON.stringify(reply));
+  writeFileSync(key, lockkeeper("audit", "key", "data/signing-key"));
+  assert.match(lockkeeper("audit", "receipt", receipt, "--key-file", key), /this record is in the log/);
+  lockkeeper("audit", "verify", database, "--key-file", key, "--receipt", receipt);
+  lockkeeper("audit", "export", database, "--out", join(outside, "bundle"));
+  lockkeeper("audit", "verify", join(outside, "bundle"), "--key-file", key, "--receipt", receipt);
+  rmSync(outside, { recursive: true });
 }
 
 function npmCommand(folder, version) {

@@ -60,6 +60,9 @@ async function tryOut(image) {
   roles.site.roles.principals["lockkeeper pager"] = ["oncall"];
   const dataFile = join(folder, "data.json");
   writeFileSync(dataFile, JSON.stringify(roles));
+  const signingKey = join(data, "signing-key");
+  const made = ["audit", "keygen", "--origin", "lockkeeper/123456789012", "--out", signingKey];
+  const publicKey = run([node, main, ...made], image, {}).trim();
   const env = {
     LOCKKEEPER_LISTEN: "127.0.0.1:0",
     LOCKKEEPER_DATA_DIR: data,
@@ -67,6 +70,7 @@ async function tryOut(image) {
     LOCKKEEPER_IAM_ENDPOINT: iam,
     LOCKKEEPER_IAM_STS_ENDPOINT: iam,
     LOCKKEEPER_POLICY_DATA_FILE: dataFile,
+    LOCKKEEPER_AUDIT_SIGNING_KEY_FILE: signingKey,
     AWS_ACCESS_KEY_ID: "AKIALOCKKEEPERSANDBX",
     AWS_SECRET_ACCESS_KEY: "nobody-checks-it",
     NODE_ENV: "production",
@@ -85,6 +89,7 @@ async function tryOut(image) {
     }),
   });
   assert.equal(reply.status, 201, await reply.text());
+  run([node, main, "audit", "verify", "--key", publicKey], image, env);
 }
 
 /** What the Dockerfile's ENTRYPOINT gives to node. */
