@@ -1,6 +1,8 @@
+import { once } from "node:events";
 import { linkSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
 import { openSqliteReader } from "../../src/audit/sqlite/reader.ts";
 import { openSqliteRecovery } from "../../src/audit/sqlite/recover.ts";
@@ -70,6 +72,26 @@ describe("recovering a data folder", () => {
     ]);
     expect(statSync(join(fixture.folder.path, "lockkeeper.sealed-1.db")).mode & 0o777).toBe(0o400);
     expect(statSync(fixture.folder.database).mode & 0o777).toBe(0o600);
+    await fixture.destroy();
+  });
+
+  it("has a log under its name at every moment: a gateway that found none would begin an empty one", async () => {
+    const fixture = await filled();
+    const seen = new Int32Array(new SharedArrayBuffer(12));
+    const watching = `
+      const { statSync } = require("node:fs");
+      const { file, seen } = require("node:worker_threads").workerData;
+      while (Atomics.load(seen, 0) === 0) {
+        Atomics.add(seen, statSync(file, { throwIfNoEntry: false }) === undefined ? 2 : 1, 1);
+      }`;
+    const watcher = new Worker(watching, { eval: true, workerData: { file: fixture.folder.database, seen } });
+    while (Atomics.load(seen, 1) === 0) await new Promise((resolve) => setImmediate(resolve));
+    for (let count = 0; count < 3; count += 1) await recover(fixture);
+    Atomics.store(seen, 0, 1);
+    await once(watcher, "exit");
+    const [, there = 0, missing] = seen;
+    expect(there).toBeGreaterThan(100);
+    expect(missing).toBe(0);
     await fixture.destroy();
   });
 
