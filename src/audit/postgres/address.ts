@@ -33,7 +33,7 @@ export function endpointOf({ url: text, passwordFile, caFile }: PostgresAddress)
   const url = URL.parse(text);
   if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) throw misconfigured("url is no postgres:// URL");
   if (url.password !== "") throw misconfigured("url has a password: put that into a file and name it in passwordFile");
-  const [user, host, database] = [url.username, url.hostname, url.pathname.slice(1)].map(decodeURIComponent);
+  const [user, host, database] = [url.username, url.hostname, url.pathname.slice(1)].map(decoded);
   if (!user || !host || !database) throw misconfigured("url needs a user, a host and a database");
   const { sslmode, ...others } = Object.fromEntries(url.searchParams);
   if (Object.keys(others).length > 0) throw misconfigured("url has a parameter other than sslmode");
@@ -50,6 +50,14 @@ export function endpointOf({ url: text, passwordFile, caFile }: PostgresAddress)
       return (await readFile(passwordFile, "utf8")).trim();
     },
   };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw misconfigured("url is no postgres:// URL: it has a broken escape");
+  }
 }
 
 function tlsOf(host: string, mode: string | undefined, caFile: string | undefined): ConnectionOptions | false {
