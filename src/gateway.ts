@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from "node:crypto";
 import { createApp } from "./app.ts";
 import { policyRecord, serviceRecord } from "./audit/admin-record.ts";
+import { LAST_TRY_MS } from "./audit/outside/publisher.ts";
 import { createApiKeyProof } from "./authn/api-key-proof.ts";
 import { createAuthenticator } from "./authn/authenticate.ts";
 import { isLoopbackHost } from "./authn/ip-address.ts";
@@ -220,7 +221,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 /** Milliseconds that closing may take when every part of it takes as long as it may. */
 function longestClose({ shutdown, iam, audit }: Config): number {
   const { announceMs, graceMs } = shutdown;
-  return announceMs + graceMs + iam.deadlineMs + iam.readDeadlineMs + 3 * audit.deadlineMs;
+  return announceMs + graceMs + iam.deadlineMs + iam.readDeadlineMs + 3 * audit.deadlineMs + LAST_TRY_MS;
 }
 
 /** What was never opened needs no closing; why it was not has been thrown. */

@@ -9,6 +9,9 @@ export interface PublisherOptions extends Omit<LaneOptions, "memory" | "clock" |
   readonly random?: () => number;
 }
 
+/** Milliseconds that stopping may take. */
+export const LAST_TRY_MS = 3_000;
+
 /**
  * Sends the log's newest signed head off this host as it advances: to each memory by itself, so that one that cannot be
  * reached holds up no other, and none of them a change.
@@ -28,11 +31,16 @@ export class Publisher {
     this.#running = Promise.all(this.#lanes.map((lane) => this.#run(lane)));
   }
 
-  /** Ends the rounds, after a last try to send what is newest; takes as long as a memory may take for two tries. */
-  async stop(): Promise<void> {
+  /** Ends the rounds, after a last try to send what is newest. Takes no longer than that, whatever hangs. */
+  async stop(withinMs = LAST_TRY_MS): Promise<void> {
     this.#stopped.abort();
-    await this.#running;
-    await Promise.all(this.#lanes.map((lane) => lane.step()));
+    const lastTry = Promise.resolve(this.#running).then(() => Promise.all(this.#lanes.map((lane) => lane.step())));
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise((resolve) => {
+      timer = setTimeout(resolve, withinMs);
+    });
+    await Promise.race([lastTry, patience]);
+    clearTimeout(timer);
   }
 
   /** Milliseconds for which the oldest head has waited that some memory does not know. */

@@ -156,6 +156,17 @@ describe("the publisher", () => {
     expect(publisher.age()).toBe(7_000);
   });
 
+  it("does not wait for a memory that hangs when it stops", async () => {
+    const [hanging, other] = [new Toy("hanging"), new Toy("other")];
+    hanging.remember = () => new Promise(() => {});
+    const { options, log } = setting(hanging);
+    const publisher = new Publisher({ ...options, memories: [hanging, other] });
+    log.append("a");
+    publisher.start();
+    await publisher.stop(20);
+    expect(other.took).toEqual([1]);
+  });
+
   it("looks at the log again and again until it is stopped", async () => {
     const memory = new Toy("toy");
     const { options, log } = setting(memory);
