@@ -61,16 +61,16 @@ describe("a search in a SQLite log of several stretches", () => {
     });
   });
 
-  it("looks at no more than 5,000 rows for a page, and says where to go on", async () => {
+  it("looks at no more than some thousand rows for a page, and says where to go on", async () => {
     const nobody = { userName: "bob", principal: "sandbox nobody" };
     const [found, next] = await search(nobody);
     expect(found).toEqual([]);
     // Bob's, Eve's five not among them, and the end of two stretches.
     expect(Number(next)).toBeGreaterThan(RECORDS - 5_010);
     expect(await search({ ...nobody, before: next })).toEqual([[], undefined]);
-    const page = await journal.records({ from: 0, limit: 10, code: "credential.status.intent" });
-    expect(page).toEqual({ records: [], next: 4999 });
-    expect(await journal.records({ from: 4999, limit: 10, code: "credential.status.intent" })).toEqual({ records: [] });
+    const intents = { limit: 10, code: "credential.status.intent" };
+    expect(await journal.records({ ...intents, from: 0 })).toEqual({ records: [], next: 2000 });
+    expect(await journal.records({ ...intents, from: 8000 })).toEqual({ records: [] });
   });
 
   it("does not hold up a commit, however many are waiting", async () => {

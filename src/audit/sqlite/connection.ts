@@ -25,6 +25,8 @@ export class Connection {
   #open: Open | undefined;
   /** The newest head that was durable when the last connection was closed. */
   #remembered: Head | undefined;
+  /** The database file as it was when it was last looked at as a newcomer would. */
+  #verified = "";
   #unsynced = false;
   #fault: LogFault | undefined;
 
@@ -76,7 +78,9 @@ export class Connection {
     const open = this.#current();
     try {
       open.writer.look();
-      if (this.#files.changed()) verifyAnew(this.#options.file, open.identity, open.writer.head);
+      const version = this.#files.version();
+      if (version !== this.#verified) verifyAnew(this.#options.file, open.identity, open.writer.head);
+      this.#verified = version;
     } catch (error) {
       throw this.poisonedBy(error);
     }

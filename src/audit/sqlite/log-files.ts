@@ -9,7 +9,6 @@ export class LogFiles {
   readonly #identity: string;
   /** Of the files beside it, as long as a connection has them open. */
   #companions: ReadonlyMap<string, string> = new Map();
-  #content = "";
 
   /** @param file path of the database, which is open */
   constructor(file: string) {
@@ -37,13 +36,10 @@ export class LogFiles {
     return undefined;
   }
 
-  /** Whether the database itself was written since the last time: by a checkpoint, or by something else. */
-  changed(): boolean {
+  /** Is another one when the database itself was written: by a checkpoint, or by something else. */
+  version(): string {
     const stat = statSync(this.#file, { bigint: true, throwIfNoEntry: false });
-    const content = `${stat?.size} ${stat?.mtimeNs}`;
-    const changed = content !== this.#content;
-    this.#content = content;
-    return changed;
+    return `${stat?.size} ${stat?.mtimeNs}`;
   }
 }
 

@@ -13,7 +13,7 @@ import { Spans } from "./spans.ts";
  * @throws LogFault when it does not end as it was written
  */
 export function verifyAnew(file: string, identity: LogIdentity, remembered: Head | undefined): void {
-  const db = new DatabaseSync(file, { readOnly: true });
+  const db = new DatabaseSync(file, { readOnly: true, timeout: 1500 });
   try {
     const log = new LogTables(db, new Spans(db));
     atOneMoment(db, () => verifyTail(log.tail(), identity, remembered));

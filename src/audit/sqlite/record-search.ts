@@ -5,8 +5,11 @@ import { prepareAll } from "./prepared.ts";
 import { frequentCodes, isRareCode, STRETCH } from "./schema.ts";
 import { Spans } from "./spans.ts";
 
-/** Records and stretches of the log that one page looks at; it may end early, and the next one goes on. */
-const MAX_LOOKS = 5_000;
+/**
+ * Records and stretches of the log that one page looks at; it may end early, and the next one goes on. A commit may have
+ * to wait for as much.
+ */
+const MAX_LOOKS = 2_000;
 
 /** Search among records, oldest first, stretch after stretch of the log. */
 export class RecordSearch {
@@ -67,14 +70,15 @@ function matches(row: Record<string, SQLOutputValue>, { code, correlation, since
   );
 }
 
+const columns = "SELECT idx, correlation, code, time FROM records";
 /** Parameters ?1 and ?2 are the index from which to look, and the one before which to end. */
-const within = (filter: string) =>
-  `SELECT idx, correlation, code, time FROM records WHERE ${filter} idx >= ?1 AND idx < ?2 ORDER BY idx`;
+const within = "idx >= ?1 AND idx < ?2";
 
 const statements = {
   end: "SELECT coalesce(max(idx) + 1, 0) AS end FROM records",
   record: "SELECT idx, lower(hex(leaf_hash)) AS hash, body FROM records WHERE idx = ?",
-  all: within(""),
-  byCorrelation: within("correlation = ?3 AND"),
-  byRareCode: within(`code = ?3 AND ${isRareCode} AND`),
+  all: `${columns} WHERE ${within} ORDER BY idx`,
+  byCorrelation: `${columns} WHERE correlation = ?3 AND ${isRareCode} AND ${within}
+    UNION ALL ${columns} JOIN changes ON idx IN (first_idx, outcome_idx) WHERE changes.id = ?3 AND ${within} ORDER BY idx`,
+  byRareCode: `${columns} WHERE code = ?3 AND ${isRareCode} AND ${within} ORDER BY idx`,
 } as const;

@@ -1,6 +1,9 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { STRETCH } from "./schema.ts";
 
+/** Spans are kept to the minute, so that hardly any commit has to write one. */
+const MINUTE = 60_000;
+
 /**
  * The earliest and the latest time in each stretch of the log, so that a search by time passes over the others. Clocks
  * jump, so the stretches overlap.
@@ -13,7 +16,8 @@ export class Spans {
   constructor(db: DatabaseSync) {
     this.#extend = db.prepare(
       `INSERT INTO spans (stretch, first_time, last_time) VALUES (?, ?, ?) ON CONFLICT (stretch)
-       DO UPDATE SET first_time = min(first_time, excluded.first_time), last_time = max(last_time, excluded.last_time)`,
+       DO UPDATE SET first_time = min(first_time, excluded.first_time), last_time = max(last_time, excluded.last_time)
+       WHERE excluded.first_time < first_time OR excluded.last_time > last_time`,
     );
     this.#span = db.prepare("SELECT first_time, last_time FROM spans WHERE stretch = ?");
   }
@@ -40,7 +44,9 @@ export class Spans {
 
   /** Writes what was added. */
   flush(): void {
-    for (const [stretch, { first, last }] of this.#pending) this.#extend.run(stretch, first, last);
+    for (const [stretch, { first, last }] of this.#pending) {
+      this.#extend.run(stretch, Math.floor(first / MINUTE) * MINUTE, Math.ceil(last / MINUTE) * MINUTE);
+    }
     this.#pending.clear();
   }
 
