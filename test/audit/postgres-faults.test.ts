@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Journal } from "../../src/audit/journal.ts";
 import { endpointOf } from "../../src/audit/postgres/address.ts";
 import { lockHead } from "../../src/audit/postgres/log-rows.ts";
@@ -9,6 +9,7 @@ import { aChange, aDenial } from "../fixture/changes.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
 import { newSchema, postgresDatabase, recordsIn, type TestDatabase } from "../fixture/postgres.ts";
 import { type PostgresProxy, postgresProxy } from "../fixture/postgres-proxy.ts";
+import { startPostgres } from "../fixture/postgres-server.ts";
 
 const owner = "123456789012";
 
@@ -159,5 +160,42 @@ describe("the log in PostgreSQL, when its connection fails,", () => {
     await expect(deny(journal)).rejects.toThrow(/rolled back/);
     expect(journal.healthy()).toBe(false);
     expect(await uids()).toHaveLength(2);
+  });
+});
+
+describe("the log in PostgreSQL with a standby", () => {
+  it("is not believed to be there when somebody ends the wait for the standby, until that has it too", async () => {
+    const server = await startPostgres();
+    const database = await postgresDatabase(server);
+    const schema = newSchema();
+    const store = await openPostgresStore({ ...database.address, schema, owner, keys: testLogKeys });
+    const { record } = aDenial(aChange());
+    /** The session that waits for a standby, when it is another one than `before`. */
+    const waiting = (before?: unknown) =>
+      vi.waitUntil(
+        async () => {
+          const rows = await database.admin("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+          return rows.map(({ pid }) => pid).find((pid) => pid !== before);
+        },
+        { timeout: 20_000, interval: 20 },
+      );
+    await database.admin("ALTER SYSTEM SET synchronous_standby_names = 'elsewhere'");
+    await database.admin("SELECT pg_reload_conf()");
+    let outcomes: readonly unknown[] | undefined;
+    const committed = store.commit([{ kind: "note", record }]).then((answer) => {
+      outcomes = answer;
+    });
+    const first = await waiting();
+    await database.admin("SELECT pg_cancel_backend($1)", [first]);
+    // The record can be seen now, and would be lost with this server. Another session waits in its place.
+    await waiting(first);
+    expect(outcomes).toBeUndefined();
+    await database.admin("ALTER SYSTEM RESET synchronous_standby_names");
+    await database.admin("SELECT pg_reload_conf()");
+    await committed;
+    expect(outcomes).toMatchObject([{ ok: true, result: { index: 0 } }]);
+    expect(await recordsIn(database, schema)).toHaveLength(1);
+    await store.close();
+    await server.remove();
   });
 });

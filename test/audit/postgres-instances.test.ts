@@ -63,6 +63,16 @@ describe("several instances on one log in PostgreSQL", () => {
     for (const journal of journals) expect((await journal.head())?.root).toBe(tree.root().toString("hex"));
   });
 
+  it("go on after others have appended more than is looked at leaf by leaf", async () => {
+    const [one, two] = await Promise.all([open(), open()]);
+    await one.deny(aDenial(aChange()));
+    await Promise.all(Array.from({ length: 1500 }, () => two.deny(aDenial(aChange()))));
+    const denial = aDenial(aChange());
+    const receipt = await one.deny(denial);
+    expect(receipt.index).toBe(1501);
+    expect(provenBody(receipt)).toBe(denial.record.body);
+  });
+
   it("take changes whole: each with its intent and its outcome, whoever else is writing", async () => {
     const journals = await three();
     const changes = Array.from({ length: 120 }, (_, n) => credential(n));
