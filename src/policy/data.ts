@@ -15,7 +15,8 @@ export function loadData(path: string): PolicyData {
   try {
     data = JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    // What the parser says quotes the file, and that may be another one than was meant: a key's, a password's.
+    const why = cause instanceof SyntaxError ? "it is not valid JSON" : messageOf(cause);
     throw new LockkeeperError("configuration", `Cannot read the policy data ${path}: ${why}`, {}, { cause });
   }
   if (!isObject(data)) throw new LockkeeperError("configuration", `The policy data ${path} is not a JSON object.`);
@@ -41,6 +42,10 @@ export function checkData({ roots, dataSchemas }: Bundle, data: PolicyData): voi
   if (faults.length === 0) return;
   const list = faults.map(({ at, message }) => `${at}: ${message}`).join("\n");
   throw new LockkeeperError("configuration", `The policy data is not what the policies expect:\n${list}`, { faults });
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 function faultOf({ instancePath, message, params, propertyName }: ErrorObject): Fault {
