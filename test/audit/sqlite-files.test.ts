@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Journal } from "../../src/audit/journal.ts";
 import { commit } from "../../src/audit/sqlite/commit.ts";
 import { Connection } from "../../src/audit/sqlite/connection.ts";
+import { openSqliteReader } from "../../src/audit/sqlite/reader.ts";
 import { aChange, aDenial } from "../fixture/changes.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
@@ -104,6 +105,25 @@ describe("a SQLite log whose files are touched while it runs", () => {
     writeFileSync(file, readFileSync(copy));
     await becomesUnhealthy(journal);
     await expect(deny(journal)).rejects.toThrow(/takes no records any more/);
+  });
+
+  it("keeps its write-ahead log when the database is emptied, and is not begun anew", async () => {
+    checkpoint();
+    await deny(journal);
+    const [bytes, newest] = [readFileSync(file), statSync(`${file}-wal`).size];
+    writeFileSync(file, "");
+    await becomesUnhealthy(journal);
+    await expect(deny(journal)).rejects.toThrow();
+    for (const open of [() => openOn(file, { exclusive: false }), async () => openSqliteReader(file)]) {
+      await expect(open()).rejects.toThrow(
+        /lockkeeper\.db is missing or empty, though its write-ahead log .* is there/,
+      );
+    }
+    expect(statSync(`${file}-wal`).size).toBe(newest);
+    writeFileSync(file, bytes);
+    await journal.close();
+    journal = await openOn(file);
+    expect((await deny(journal)).index).toBe(6);
   });
 
   it("is recognised as rolled back when SQLite itself restores an older copy into it", async () => {

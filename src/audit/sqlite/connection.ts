@@ -1,9 +1,9 @@
 import type { DatabaseSync } from "node:sqlite";
 import { type Head, LogFault, whatToDo } from "../head.ts";
 import { type OpenDatabase, openDatabase, reopenDatabase } from "./database.ts";
+import { sizeOf } from "./foreign.ts";
 import { LogFiles } from "./log-files.ts";
 import type { DatabaseOptions } from "./migrations.ts";
-import { sizeOf, verifyAnew } from "./newcomer.ts";
 import { Queries } from "./queries.ts";
 import { codeOf, messageOf, SQLITE_CORRUPT, SQLITE_NOTADB } from "./sqlite-error.ts";
 import { Writer } from "./writer.ts";
@@ -25,7 +25,7 @@ export class Connection {
   #open: Open | undefined;
   /** The newest head that was durable when the last connection was closed. */
   #remembered: Head | undefined;
-  /** The database file as it was when it was last looked at as a newcomer would. */
+  /** The database file as it was when it was last looked into. */
   #verified = "";
   #unsynced = false;
   #fault: LogFault | undefined;
@@ -69,17 +69,16 @@ export class Connection {
   }
 
   /**
-   * Looks whether the log is where it was and what it was; the database also as a newcomer would find it, since this
-   * connection has a part of it in memory.
+   * Looks whether the log is where it was and what it was; once the database has been written, also at what is in it.
    * @throws Error as `toWrite`
    */
   check(): void {
     this.#assertUsable();
-    const open = this.#current();
+    const { writer } = this.#current();
     try {
-      open.writer.look();
+      writer.look();
       const version = this.#files.version();
-      if (version !== this.#verified) verifyAnew(this.#options.file, open.identity, open.writer.head);
+      if (version !== this.#verified) writer.verify();
       this.#verified = version;
     } catch (error) {
       throw this.poisonedBy(error);

@@ -4,6 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { LockkeeperError } from "../../errors.ts";
 import type { LogIdentity } from "../log-keys.ts";
+import { assertNotEmptied } from "./log-files.ts";
 import { type DatabaseOptions, identityOf, migrate } from "./migrations.ts";
 
 /** The first release in which the WAL-reset fault of earlier ones is mended. */
@@ -25,6 +26,7 @@ export interface OpenDatabase {
  */
 export function openDatabase(file: string, options: DatabaseOptions): OpenDatabase {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  assertNotEmptied(file);
   const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
   try {
     chmodSync(file, 0o600);
@@ -44,6 +46,7 @@ export function openDatabase(file: string, options: DatabaseOptions): OpenDataba
  * @throws Error when it cannot be opened, or is not what it was
  */
 export function reopenDatabase(file: string, options: DatabaseOptions): OpenDatabase {
+  assertNotEmptied(file);
   const url = pathToFileURL(file);
   // https://www.sqlite.org/uri.html: "rw" opens for reading and writing, and does not create.
   url.searchParams.set("mode", "rw");

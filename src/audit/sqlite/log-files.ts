@@ -43,6 +43,22 @@ export class LogFiles {
   }
 }
 
+/**
+ * Must be asked before a database is opened, even to read it: SQLite deletes the write-ahead log of one that has no
+ * bytes, and with it what was recorded last (`pagerOpenWalIfPresent` in its source).
+ * @throws Error when there is a write-ahead log beside a database that is missing or empty
+ */
+export function assertNotEmptied(file: string): void {
+  if (sizeOf(file) > 0 || sizeOf(`${file}-wal`) === 0) return;
+  throw new Error(
+    `${file} is missing or empty, though its write-ahead log ${file}-wal is there, which holds the newest records. Keep that, and put the database back`,
+  );
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
 /** Device and inode; undefined when there is no such file. */
 function identityOf(file: string): string | undefined {
   const stat = statSync(file, { bigint: true, throwIfNoEntry: false });

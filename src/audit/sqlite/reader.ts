@@ -3,6 +3,7 @@ import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqli
 import { pathToFileURL } from "node:url";
 import { LockkeeperError } from "../../errors.ts";
 import type { LogEntry, LogReader, StoredCheckpoint, StoredNode } from "../log-reader.ts";
+import { assertNotEmptied } from "./log-files.ts";
 
 /** Records that are read at once; each has up to 64 KiB. */
 const CHUNK = 512;
@@ -107,6 +108,7 @@ class SqliteReader implements LogReader {
  * SQLite needs even to read; then the file itself is all there is (https://www.sqlite.org/wal.html#readonly).
  */
 function open(file: string): DatabaseSync {
+  assertNotEmptied(file);
   const url = pathToFileURL(file);
   url.searchParams.set("mode", "ro");
   try {

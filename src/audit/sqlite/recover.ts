@@ -19,6 +19,7 @@ import type { LogIdentity, LogKeys } from "../log-keys.ts";
 import type { NewLog } from "../recover/carry-over.ts";
 import type { RecoverableStore } from "../recover/recover.ts";
 import { BUSY_TIMEOUT_MS, lockDataFolder, openDatabase } from "./database.ts";
+import { assertNotEmptied } from "./log-files.ts";
 import { LogTables } from "./log-tables.ts";
 import { Spans } from "./spans.ts";
 import { sqliteSql } from "./sql.ts";
@@ -97,6 +98,7 @@ function openAlone({ file, owner, origin }: SqliteRecoveryOptions): DatabaseSync
   url.searchParams.set("mode", "rw");
   let db: DatabaseSync | undefined;
   try {
+    assertNotEmptied(file);
     if (statSync(file, { throwIfNoEntry: false }) === undefined) throw new Error("it is not there");
     db = new DatabaseSync(url, { timeout: BUSY_TIMEOUT_MS });
     const found = db.prepare("SELECT value FROM settings WHERE name = 'owner'").get()?.["value"];

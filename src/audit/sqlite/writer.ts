@@ -111,6 +111,17 @@ export class Writer {
     }
   }
 
+  /**
+   * Verifies the end of the log as it is in the database now, and not as this connection has it in memory.
+   * @throws LogFault when it does not end as it was written
+   */
+  verify(): void {
+    // No newcomer is asked: a connection that finds a database without bytes, as one that is just being written over,
+    // deletes its write-ahead log.
+    this.db.exec("PRAGMA shrink_memory");
+    atOneMoment(this.db, () => verifyTail(this.log.tail(), this.#identity, this.#head));
+  }
+
   #follow(found: Head): void {
     catchUp(this.#tree, this.log.leaves(this.#tree.size, found.size), found);
     this.#head = found;
