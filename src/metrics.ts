@@ -6,8 +6,6 @@ import { httpMetrics } from "./metrics/http.ts";
 import { iamMetrics } from "./metrics/iam.ts";
 import { processMetrics } from "./metrics/process.ts";
 
-export type Metrics = ReturnType<typeof createMetrics>;
-
 /**
  * The metrics of one gateway, in a registry of its own. The parts of the gateway know nothing of it: each gets a function
  * that it tells what happened. No label names a person, a credential, an address or a path.

@@ -11,6 +11,7 @@ import { sandboxTokens } from "../src/sandbox/principals.ts";
 import site from "../src/sandbox/site.json" with { type: "json" };
 import { recordedSteps } from "./faults/gate.ts";
 import { dataFolder } from "./fixture/data-folder.ts";
+import { parseExposition, sample } from "./metrics/exposition.ts";
 
 const { log } = createLog({ level: "silent", format: "json" });
 let folder: ReturnType<typeof dataFolder>;
@@ -95,6 +96,44 @@ describe("stopping a gateway", () => {
     over();
     await closed;
     await expect(fetch(`${url}/livez`)).rejects.toThrow();
+  });
+});
+
+describe("the metrics of a gateway", () => {
+  it("tell of every part of it", async () => {
+    const { url } = await start();
+    for (const as of ["oncall", "viewer"]) {
+      await fetch(`${url}/v1/status-changes`, {
+        method: "POST",
+        headers: { authorization: `Bearer sandbox-${as}`, "content-type": "application/json" },
+        body: JSON.stringify({
+          credential: { type: "access-key", id: "AKIAIOSFODNN7EXAMPLE", userName: "Bob" },
+          status: "Inactive",
+        }),
+      });
+    }
+    const read = async () => parseExposition(await (await fetch(`${url}/metrics`)).text());
+    // A request is counted when its caller has the reply, a reconciler's pass when it has ended.
+    await expect
+      .poll(async () => {
+        const families = await read();
+        const requests = sample(families, "lockkeeper_http_requests_total", { status: "403" });
+        return [requests, sample(families, "lockkeeper_reconciler_active")];
+      })
+      .toEqual([1, 1]);
+    const families = await read();
+    const [info] = families.get("lockkeeper_policy_info")?.samples ?? [];
+    const hex = expect.stringMatching(/^[0-9a-f]{64}$/);
+    expect(info?.labels).toEqual({ revision: expect.any(String), wasm_digest: hex, data_digest: hex });
+    expect(sample(families, "lockkeeper_decisions_total", { outcome: "deny" })).toBe(1);
+    expect(sample(families, "lockkeeper_changes_total", { outcome: "applied" })).toBe(1);
+    const operation = "UpdateAccessKey";
+    expect(sample(families, "lockkeeper_iam_request_duration_seconds_count", { operation })).toBe(1);
+    // Start, policies, intent, outcome, denial.
+    expect(sample(families, "lockkeeper_audit_log_size")).toBe(5);
+    expect(sample(families, "lockkeeper_audit_commit_duration_seconds_count")).toBeGreaterThanOrEqual(5);
+    expect(sample(families, "lockkeeper_audit_healthy")).toBe(1);
+    expect(sample(families, "lockkeeper_audit_queue_limit")).toBe(2_048);
   });
 });
 
