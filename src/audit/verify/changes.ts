@@ -45,8 +45,8 @@ const SETTLED_WITHIN_MS = 2 * 86_400_000;
 const SETTLED_AFTER_START_MS = 3_600_000;
 
 /**
- * Changes that have ended and are remembered all the same: whoever settled one may have been overtaken by its outcome, but
- * not by thousands of others.
+ * As many changes, up to twice that, are remembered though they have ended: whoever reads one back may be overtaken by its
+ * outcome, but not by thousands of others.
  */
 const RECENT = 4096;
 
@@ -73,8 +73,9 @@ export class Changes {
   readonly #findings: Findings;
   /** On the second look: the only changes that count. */
   readonly #only: ReadonlySet<string> | undefined;
-  readonly #under = new Map<string, Progress>();
-  readonly #ended = new Map<string, Progress>();
+  /** The latest changes, and those before them that may still get a step. */
+  #latest = new Map<string, Progress>();
+  #earlier = new Map<string, Progress>();
   readonly #seen: { add(id: string): boolean };
   #superseded: { readonly id: string; readonly by: string; readonly index: number } | undefined;
   #carried = 0;
@@ -128,7 +129,7 @@ export class Changes {
     }
     let [count, overdue] = [0, 0];
     let first: number | undefined;
-    for (const [id, { intent, deadline, outcome, readBack }] of this.#under) {
+    for (const [id, { intent, deadline, outcome, readBack }] of [...this.#earlier, ...this.#latest]) {
       if (intent === undefined || readBack !== undefined || outcome === "applied" || outcome === "failed") continue;
       count += 1;
       first = first === undefined ? intent : Math.min(first, intent);
@@ -139,17 +140,17 @@ export class Changes {
     return { count, overdue, first };
   }
 
-  #first(index: number, id: string): void {
-    const known = this.#seen.add(id);
-    if (!known) return;
+  /** @returns whether nothing is known of this change */
+  #first(index: number, id: string): boolean {
+    if (!this.#seen.add(id)) return true;
     if (this.#only === undefined) this.strays.add(id);
     else this.#findings.add("repeated", index, `Record ${index} opens the change ${id} a second time.`);
+    return this.#known(id) === undefined;
   }
 
   #begin(index: number, id: string, body: Buffer, supersedes: string | undefined): void {
     this.counts.changes += 1;
-    this.#first(index, id);
-    if (!this.#under.has(id)) this.#under.set(id, { intent: index, deadline: deadlineOf(body), supersedes });
+    if (this.#first(index, id)) this.#add(id, { intent: index, deadline: deadlineOf(body), supersedes });
   }
 
   #end(index: number, id: string, { statusId }: Outline): void {
@@ -162,7 +163,6 @@ export class Changes {
     }
     change.outcome = outcomeNames.get(statusId) ?? "unknown";
     if (change.outcome === "failed") this.#reopen(change.supersedes, change.readBack === undefined);
-    this.#forget(id, change);
   }
 
   #readBack(index: number, id: string, { statusCode }: Outline, body: Buffer): void {
@@ -179,11 +179,10 @@ export class Changes {
     }
     change.readBack = statusCode ?? "";
     change.readBackAgain = false;
-    this.#forget(id, change);
   }
 
   #changeOf(index: number, id: string): Progress | undefined {
-    const change = this.#under.get(id) ?? this.#ended.get(id);
+    const change = this.#known(id);
     if (change !== undefined) return change;
     if (this.#only === undefined) {
       this.strays.add(id);
@@ -194,7 +193,7 @@ export class Changes {
     }
     // Its intent was pruned, or the fault has been told: either way there may be no second end.
     const pruned: Progress = { intent: undefined, deadline: undefined, supersedes: undefined };
-    this.#under.set(id, pruned);
+    this.#add(id, pruned);
     return pruned;
   }
 
@@ -203,24 +202,33 @@ export class Changes {
    * @param held whether the failed change held the credential until now, so that it is certainly free
    */
   #reopen(id: string | undefined, held: boolean): void {
-    const change = id === undefined ? undefined : this.#under.get(id);
+    const change = id === undefined ? undefined : this.#known(id);
     if (change === undefined || change.outcome === "applied") return;
     if (change.outcome === "failed") this.#reopen(change.supersedes, held);
     else if (held) change.readBack = undefined;
     else change.readBackAgain = true;
   }
 
-  /** A change that was superseded is kept, since it may be opened again; so is one that may get a late outcome. */
-  #forget(id: string, change: Progress): void {
-    const { outcome, readBack } = change;
-    if (this.#only !== undefined || outcome === undefined || readBack === "superseded") return;
-    if (outcome === "unknown" && readBack === undefined) return;
-    this.#under.delete(id);
-    this.#ended.set(id, change);
-    if (this.#ended.size <= RECENT) return;
-    const [oldest] = this.#ended.keys();
-    if (oldest !== undefined) this.#ended.delete(oldest);
+  #known(id: string): Progress | undefined {
+    return this.#latest.get(id) ?? this.#earlier.get(id);
   }
+
+  #add(id: string, change: Progress): void {
+    this.#latest.set(id, change);
+    if (this.#latest.size < RECENT) return;
+    const kept = this.#latest;
+    for (const [earlier, progress] of this.#earlier) {
+      if (this.#only !== undefined || !isComplete(progress)) kept.set(earlier, progress);
+    }
+    this.#earlier = kept;
+    this.#latest = new Map();
+  }
+}
+
+/** What was superseded may be opened again, and what has no outcome may still get one. */
+function isComplete({ outcome, readBack }: Progress): boolean {
+  if (outcome === undefined || readBack === "superseded") return false;
+  return outcome !== "unknown" || readBack !== undefined;
 }
 
 /** On the second look there are few ids, and no room for doubt. */

@@ -1,41 +1,44 @@
-/** What can be wrong with a log. Stable names. */
-export type FaultKind =
+/** What can be wrong with a log. Stable names; of several faults at one index, those above come first. */
+const faultKinds = [
   /** A body is not what its leaf hash was made of. */
-  | "body-changed"
+  "body-changed",
   /** A body is no record that Lockkeeper writes. */
-  | "not-a-record"
+  "not-a-record",
   /** What the database keeps beside a body says something else. */
-  | "columns-changed"
+  "columns-changed",
   /** An index without a record. */
-  | "record-missing"
+  "record-missing",
   /** A body is gone, and no record of a pruning says so. */
-  | "body-missing"
+  "body-missing",
   /** Records that no signed head covers. */
-  | "unsigned-tail"
+  "unsigned-tail",
   /** A stored hash of the tree is not the one that the records make. */
-  | "node-changed"
+  "node-changed",
   /** The records are not those that a signed head was made of. */
-  | "root-differs"
+  "root-differs",
   /** A head that is malformed, not signed by a trusted key, or of another log. */
-  | "checkpoint-invalid"
+  "checkpoint-invalid",
   /** A head speaks of more records than there are. */
-  | "truncated"
+  "truncated",
   /** An outcome or a read-back of a change that was never begun. */
-  | "no-intent"
+  "no-intent",
   /** A step of a change that can be taken only once. */
-  | "repeated"
+  "repeated",
   /** A superseded change, and not the change that took its place behind it. */
-  | "superseder-missing"
+  "superseder-missing",
   /** A change whose end was never recorded, though the log went on. */
-  | "no-end"
+  "no-end",
   /** A receipt or checkpoint from outside is malformed or not signed by a trusted key. */
-  | "outside-invalid"
+  "outside-invalid",
   /** A receipt or checkpoint from outside is of another history: the log was changed, cut, rolled back or forked. */
-  | "outside-differs"
+  "outside-differs",
   /** Part of an export is missing, or not what it says. */
-  | "export-damaged"
+  "export-damaged",
   /** The log could not be read to its end. */
-  | "unreadable";
+  "unreadable",
+] as const;
+
+export type FaultKind = (typeof faultKinds)[number];
 
 export interface Fault {
   readonly kind: FaultKind;
@@ -70,7 +73,8 @@ export class Findings {
   }
 
   #sorted(): Fault[] {
-    const place = ({ index }: Fault) => index ?? Number.POSITIVE_INFINITY;
-    return this.#kept.toSorted((one, other) => (place(one) === place(other) ? 0 : place(one) - place(other)));
+    const place = ({ index }: Fault) => index ?? Number.MAX_SAFE_INTEGER;
+    const rank = ({ kind }: Fault) => faultKinds.indexOf(kind);
+    return this.#kept.toSorted((one, other) => place(one) - place(other) || rank(one) - rank(other));
   }
 }

@@ -1,7 +1,7 @@
 import type { LogReader, StoredCheckpoint } from "../log-reader.ts";
+import type { Background } from "./background.ts";
 import type { CheckedHead } from "./checked-head.ts";
 import type { Findings } from "./findings.ts";
-import { Signatures } from "./signatures.ts";
 
 /** Heads that one key has signed. */
 export interface KeyUse {
@@ -28,7 +28,7 @@ export class Heads {
   /** Size of the newest sound one; 0 when there is none. */
   newest = 0;
   readonly #findings: Findings;
-  readonly #signatures: Signatures;
+  readonly #background: Pick<Background, "heads">;
   readonly #chunks: AsyncIterator<readonly StoredCheckpoint[]>;
   #ready: CheckedHead[] = [];
   /** The next chunk, whose signatures are being checked meanwhile. */
@@ -40,13 +40,13 @@ export class Heads {
   /** @param origin that all heads must have; by default the first one's */
   constructor(
     reader: Pick<LogReader, "checkpoints">,
-    trustedKeys: readonly string[],
+    background: Pick<Background, "heads">,
     origin: string | undefined,
     findings: Findings,
   ) {
     this.#findings = findings;
     this.origin = origin;
-    this.#signatures = new Signatures(trustedKeys);
+    this.#background = background;
     this.#chunks = reader.checkpoints()[Symbol.asyncIterator]();
     this.#coming = this.#ahead();
   }
@@ -64,10 +64,6 @@ export class Heads {
     return this.#ready.splice(0, end < 0 ? this.#ready.length : end);
   }
 
-  async close(): Promise<void> {
-    await this.#signatures.close();
-  }
-
   #ahead(): Promise<Chunk | undefined> {
     const coming = this.#next();
     // Whoever asks for it gets the error; until then it is nobody's.
@@ -78,7 +74,7 @@ export class Heads {
   async #next(): Promise<Chunk | undefined> {
     const { value: stored, done } = await this.#chunks.next();
     if (done === true) return undefined;
-    const checked = await this.#signatures.check(stored.map(({ note }) => note));
+    const checked = await this.#background.heads(stored.map(({ note }) => note));
     const heads = stored.flatMap(({ size }, at) => {
       this.count += 1;
       const head = checked[at] ?? { problem: "It was not checked." };

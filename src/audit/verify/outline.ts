@@ -63,15 +63,28 @@ export function parsedOutline(body: Buffer): Outline | undefined {
   };
 }
 
+const DEADLINE = ',"deadline":';
+
 /**
- * An intent's deadline, epoch milliseconds. `record.ts` writes it last of all, into `unmapped`: two braces that close an
- * object behind a number cannot be part of a string, nor can the member's name before it.
+ * An intent's deadline, epoch milliseconds. `record.ts` writes it last of all, into `unmapped`: two braces that close
+ * objects behind a number cannot be part of a string, nor can the member's name before it.
  */
 export function deadlineOf(body: Buffer): number | undefined {
-  const [, digits] =
-    /,"deadline":([0-9]{1,15})\}\}$/.exec(body.toString("latin1", Math.max(0, body.length - 40))) ?? [];
-  const deadline = digits === undefined ? unmappedOf(body)["deadline"] : Number(digits);
+  const end = body.length - 2;
+  let start = end;
+  while (isDigit(body[start - 1])) start -= 1;
+  const nameAt = start - DEADLINE.length;
+  const isLast = start < end && nameAt > 0 && body.toString("latin1", nameAt, start) === DEADLINE;
+  const closed = body[end] === BRACE && body[end + 1] === BRACE;
+  const deadline = isLast && closed ? Number(body.toString("latin1", start, end)) : unmappedOf(body)["deadline"];
   return Number.isSafeInteger(deadline) ? Number(deadline) : undefined;
+}
+
+/** ASCII of a closing brace. */
+const BRACE = 0x7d;
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
 /** The members of a record that OCSF has no place for; none of what is not a record. */

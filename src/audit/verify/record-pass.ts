@@ -1,8 +1,9 @@
+import { HASH_BYTES } from "../../tlog/hash.ts";
 import type { LogEntry } from "../log-reader.ts";
+import type { Background } from "./background.ts";
 import { carriedOver } from "./carried-over.ts";
 import type { Changes } from "./changes.ts";
 import type { Findings } from "./findings.ts";
-import { isLeafOf } from "./leaf-check.ts";
 import { type Outline, outlineOf, parsedOutline } from "./outline.ts";
 import type { Outside } from "./outside.ts";
 import { PRUNED_CODE, type Pruned } from "./pruned.ts";
@@ -14,6 +15,7 @@ export interface RecordChecks {
   readonly changes: Pick<Changes, "take" | "skip">;
   readonly pruned: Pick<Pruned, "miss" | "declared">;
   readonly outside: Pick<Outside, "leaves" | "compare">;
+  readonly background: Pick<Background, "wrongLeaves" | "busy">;
   readonly findings: Findings;
 }
 
@@ -27,12 +29,32 @@ export class RecordPass {
   readonly #checks: RecordChecks;
   /** Index of the last record that a recovery has copied as it was, though it may be anything. */
   #anything = 0;
+  #hashing: Promise<unknown> = Promise.resolve();
 
   constructor(checks: RecordChecks) {
     this.#checks = checks;
   }
 
-  take(entry: LogEntry): void {
+  /** The next records, in order. What is found wrong may still be to come when it resolves: see `settled`. */
+  async takeAll(entries: readonly LogEntry[]): Promise<void> {
+    for (const entry of entries) this.#take(entry);
+    const hashing = this.#hash(entries);
+    this.#hashing = Promise.all([this.#hashing, hashing]);
+    this.#hashing.catch(() => {});
+    if (this.#checks.background.busy) await hashing;
+  }
+
+  /** Resolves when all bodies have been hashed. */
+  async settled(): Promise<void> {
+    await this.#hashing;
+  }
+
+  async #hash(entries: readonly LogEntry[]): Promise<void> {
+    const { background, findings } = this.#checks;
+    for (const index of await background.wrongLeaves(entries)) findings.add("body-changed", ...bodyChanged(index));
+  }
+
+  #take(entry: LogEntry): void {
     const { tree, changes, pruned, outside, findings } = this.#checks;
     const { index, body, leafHash } = entry;
     if (index !== this.next) this.skipTo(index);
@@ -43,9 +65,8 @@ export class RecordPass {
       changes.skip();
     } else {
       this.bodies += 1;
-      if (!isLeafOf(body, leafHash)) {
-        findings.add("body-changed", index, `The body of record ${index} is not the one that was hashed into the log.`);
-      }
+      // The others are hashed, all of a chunk together.
+      if (leafHash.length !== HASH_BYTES) findings.add("body-changed", ...bodyChanged(index));
       const outline = this.#outlineOf(entry, body);
       if (outline !== undefined) {
         if (index === 0) this.#recovered(outline, body);
@@ -76,7 +97,7 @@ export class RecordPass {
     const { findings } = this.#checks;
     let outline = outlineOf(body);
     if (index > 0 && index <= this.#anything) return outline;
-    if (outline !== undefined && columns !== undefined && differing(outline, columns).length > 0) {
+    if (outline !== undefined && columns !== undefined && !isSame(outline, columns)) {
       outline = parsedOutline(body);
       const names = outline === undefined ? [] : differing(outline, columns);
       if (names.length > 0) {
@@ -88,6 +109,14 @@ export class RecordPass {
       findings.add("not-a-record", index, `Record ${index} is not one that Lockkeeper writes.`);
     return outline;
   }
+}
+
+function bodyChanged(index: number): [index: number, message: string] {
+  return [index, `The body of record ${index} is not the one that was hashed into the log.`];
+}
+
+function isSame(outline: Outline, { uid, correlation, code, time }: NonNullable<LogEntry["columns"]>): boolean {
+  return outline.uid === uid && outline.correlation === correlation && outline.code === code && outline.time === time;
 }
 
 function differing(outline: Outline, columns: NonNullable<LogEntry["columns"]>): string[] {

@@ -1,9 +1,9 @@
-import { GrowingTree } from "../../tlog/growing-tree.ts";
 import { HASH_BYTES } from "../../tlog/hash.ts";
 import type { LogReader } from "../log-reader.ts";
 import type { CheckedHead } from "./checked-head.ts";
 import type { Findings } from "./findings.ts";
 import type { OutsideHead } from "./outside.ts";
+import { StreamedTree } from "./streamed-tree.ts";
 
 /** A head that the tree must have had at its size. */
 type Mark = CheckedHead & Partial<Pick<OutsideHead, "name">>;
@@ -20,7 +20,7 @@ export class TreeCheck {
   readonly counts = { nodes: 0, heads: 0 };
   readonly #reader: Pick<LogReader, "nodes">;
   readonly #findings: Findings;
-  readonly #tree = new GrowingTree();
+  readonly #tree = new StreamedTree();
   /** Size of the newest head of the log that was as it should be. */
   #proven = 0;
   #differed = false;
@@ -68,7 +68,7 @@ export class TreeCheck {
   /** Compares the stored nodes with those that have been finished since the last call. */
   async compareNodes(): Promise<void> {
     if (this.#broken) return;
-    const made = this.#tree.newNodes();
+    const made = this.#tree.takeFinished();
     for (let level = 1; level <= LEVELS; level += 1) {
       const nodes = made.filter((node) => node.level === level);
       const [first] = nodes;
@@ -80,7 +80,6 @@ export class TreeCheck {
         if (hashes.get(index)?.equals(hash) !== true) this.#nodeDiffers(level, index, hashes.has(index));
       }
     }
-    this.#tree.mark();
   }
 
   /** After the last record: the store must not hold hashes of records that are not there. */

@@ -1,6 +1,7 @@
 import { LockkeeperError } from "../../errors.ts";
 import { parseVerifier } from "../../tlog/note.ts";
 import type { LogReader } from "../log-reader.ts";
+import { Background } from "./background.ts";
 import { Changes } from "./changes.ts";
 import { Findings } from "./findings.ts";
 import { Heads } from "./heads.ts";
@@ -25,21 +26,14 @@ export async function verifyLog(reader: LogReader, options: VerifyOptions): Prom
   const tree = new TreeCheck(reader, findings);
   const changes = new Changes(findings);
   const pruned = new Pruned();
-  const pass = new RecordPass({ tree, changes, pruned, outside, findings });
-  const heads = new Heads(reader, trustedKeys, options.origin, findings);
+  const background = new Background(trustedKeys);
+  const pass = new RecordPass({ tree, changes, pruned, outside, background, findings });
+  const heads = new Heads(reader, background, options.origin, findings);
   try {
-    await readAll(reader, options, { size, heads, outside, tree, pass });
-    pass.skipTo(size);
-    await compareEnds({ size, heads, outside, findings });
-    await tree.end();
-    pruned.end(findings);
-    for (const message of (await reader.oddities?.()) ?? []) findings.add("export-damaged", null, message);
-    if (changes.strays.size > 0) await lookAgain(reader, options, { size, strays: changes.strays, findings });
-  } catch (error) {
-    if (!(error instanceof LockkeeperError)) throw error;
-    findings.add("unreadable", pass.next, `From record ${pass.next} on the log cannot be verified: ${error.message}`);
+    await look(reader, options, { size, heads, outside, tree, changes, pruned, pass, findings });
+    await pass.settled();
   } finally {
-    await heads.close();
+    await background.close();
   }
   const open = changes.open(now);
   return {
@@ -70,7 +64,27 @@ interface Parts {
   readonly heads: Heads;
   readonly outside: Outside;
   readonly tree: TreeCheck;
+  readonly changes: Changes;
+  readonly pruned: Pruned;
   readonly pass: RecordPass;
+  readonly findings: Findings;
+}
+
+/** Looks at all of the log, or as far as it can be read. */
+async function look(reader: LogReader, options: VerifyOptions, parts: Parts): Promise<void> {
+  const { size, tree, changes, pruned, pass, findings } = parts;
+  try {
+    await readAll(reader, options, parts);
+    pass.skipTo(size);
+    await compareEnds(parts);
+    await tree.end();
+    pruned.end(findings);
+    for (const message of (await reader.oddities?.()) ?? []) findings.add("export-damaged", null, message);
+    if (changes.strays.size > 0) await lookAgain(reader, options, { size, strays: changes.strays, findings });
+  } catch (error) {
+    if (!(error instanceof LockkeeperError)) throw error;
+    findings.add("unreadable", pass.next, `From record ${pass.next} on the log cannot be verified: ${error.message}`);
+  }
 }
 
 async function readAll(
@@ -84,7 +98,7 @@ async function readAll(
     const end = (entries.at(-1)?.index ?? -1) + 1;
     const marks = [...(await heads.upTo(end)), ...outside.between(read, end)];
     tree.expect(marks.sort((one, other) => one.size - other.size));
-    for (const entry of entries) pass.take(entry);
+    await pass.takeAll(entries);
     await tree.compareNodes();
     read = end;
     onProgress?.(end, size);
@@ -92,17 +106,7 @@ async function readAll(
 }
 
 /** Whether the log ends where its newest head says, and reaches as far as what is known of it outside. */
-async function compareEnds({
-  size,
-  heads,
-  outside,
-  findings,
-}: {
-  readonly size: number;
-  readonly heads: Heads;
-  readonly outside: Outside;
-  readonly findings: Findings;
-}): Promise<void> {
+async function compareEnds({ size, heads, outside, findings }: Parts): Promise<void> {
   const [beyond] = await heads.upTo(Number.POSITIVE_INFINITY);
   const newest = heads.newest;
   if (beyond !== undefined) {

@@ -46,19 +46,19 @@ describe("changes in a log", () => {
   });
 
   it("may be read back long after their outcome, once", () => {
-    const log: Step[] = [["intent", "a"], ["applied", "a"], ...many(5000), ["readBack", "a"]];
+    const log: Step[] = [["intent", "a"], ["applied", "a"], ...many(9000), ["readBack", "a"]];
     expect(follow(log)).toMatchObject({ strays: 1, faults: [] });
     const faults = [{ kind: "repeated", index: log.length }];
     expect(follow([...log, ["readBack", "a"]])).toMatchObject({ strays: 1, faults });
   });
 
   it("get no second outcome, however long after the first", () => {
-    const log: Step[] = [["intent", "a"], ["unknown", "a"], ["readBack", "a"], ...many(5000), ["applied", "a"]];
+    const log: Step[] = [["intent", "a"], ["unknown", "a"], ["readBack", "a"], ...many(9000), ["applied", "a"]];
     expect(follow(log)).toMatchObject({ faults: [{ kind: "repeated", index: log.length - 1 }] });
   });
 
   it("get a late outcome, however long after the read-back", () => {
-    const log: Step[] = [["intent", "a"], ["readBack", "a"], ...many(5000), ["applied", "a"]];
+    const log: Step[] = [["intent", "a"], ["readBack", "a"], ...many(9000), ["applied", "a"]];
     expect(follow(log)).toMatchObject({ strays: 0, faults: [] });
   });
 
