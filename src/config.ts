@@ -5,9 +5,11 @@ import { CONFIG_VARIABLE, type Environment, environmentOverrides, type Override 
 import { configurationError, issueMessage, nothingConfigured, schemaFaults, settingName } from "./config/faults.ts";
 import {
   distinctIssuers,
+  firstOfItsLineage,
   guardedListener,
   loopbackIam,
   loopbackListener,
+  memoryOutside,
   type Rule,
   readableFiles,
   reconcileInOrder,
@@ -38,7 +40,14 @@ export interface ConfigSources {
   readonly readable?: (file: string) => boolean;
 }
 
-const commonRules: readonly Rule[] = [reconcileInOrder, timeToFinish, somebodyCanAuthenticate, distinctIssuers];
+const commonRules: readonly Rule[] = [
+  reconcileInOrder,
+  timeToFinish,
+  somebodyCanAuthenticate,
+  distinctIssuers,
+  firstOfItsLineage,
+  memoryOutside,
+];
 
 /**
  * The configuration of the service: one YAML file with the environment over it.

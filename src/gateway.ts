@@ -26,7 +26,7 @@ import { measuredIam } from "./iam/measured.ts";
 import { ownUserNames } from "./iam/own-user.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
-import { followOutside, newestHead, openLog, publicKeyOf } from "./open-log.ts";
+import { followOutside, logInUse, newestHead, openLog } from "./open-log.ts";
 import type { PolicyData } from "./policy/data.ts";
 import { policyTimeIn } from "./policy/input.ts";
 import { loadPolicy } from "./policy/load.ts";
@@ -116,7 +116,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       configDigest: configDigest(config),
       revision: bundle.revision,
       account: config.iam.account,
-      log: { origin: config.audit.origin, verifierKey: publicKeyOf(config) },
+      log: await logInUse(journal, config),
     };
     await journal.note(serviceRecord("started", service, clock.now()));
     closing.add(() => journal.note(serviceRecord("stopped", service, clock.now())));

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { GroupCommitOptions } from "./audit/group-commit.ts";
 import type { Journal, SignedHead } from "./audit/journal.ts";
+import { keysUnder } from "./audit/lineage.ts";
 import type { LogKeys } from "./audit/log-keys.ts";
 import { openStore } from "./audit/open-store.ts";
 import { compareWithOutside } from "./audit/outside/at-start.ts";
@@ -43,9 +44,15 @@ export function configuredKeys({ audit, dataDir }: Pick<Config, "audit" | "dataD
   return logKeys({ origin, signingKey, formerKeys });
 }
 
-/** The verifier key (c2sp.org/signed-note) of the key that signs the configured log. */
-export function publicKeyOf(config: Pick<Config, "audit" | "dataDir">): string {
-  return parseSigner(configuredKeys(config).signingKey).verifier;
+/** The name of the log as it is now, after a recovery too, and the verifier key (c2sp.org/signed-note) of its heads. */
+export async function logInUse(
+  journal: Pick<Journal, "head">,
+  config: Pick<Config, "audit" | "dataDir">,
+): Promise<{ readonly origin: string; readonly verifierKey: string }> {
+  const configured = configuredKeys(config);
+  const origin = (await journal.head())?.origin ?? configured.origin;
+  const { signingKey } = keysUnder(configured, origin) ?? configured;
+  return { origin, verifierKey: parseSigner(signingKey).verifier };
 }
 
 /** The newest head, with a witness's cosignature where it has one already. */

@@ -1,3 +1,4 @@
+import { isAbsolute, relative } from "node:path";
 import { isLoopbackHost } from "../authn/ip-address.ts";
 import type { Fault } from "../errors.ts";
 import type { Settings } from "./schema.ts";
@@ -73,6 +74,37 @@ export const signedLog: Rule = ({ audit }) =>
           message: "Name the key that signs the log's heads; make one with lockkeeper audit keygen.",
         },
       ];
+
+/** Those names are for the logs that `lockkeeper audit recover` opens. */
+export const firstOfItsLineage: Rule = ({ audit }) =>
+  /\/recovered-\d+$/.test(audit?.origin ?? "")
+    ? [{ at: "audit.origin", message: "Leave out /recovered-…: after a recovery the log has that name by itself." }]
+    : [];
+
+/** What stands beside the log is rolled back with it. */
+export const memoryOutside: Rule = ({ audit, dataDir }) => {
+  const { file, url, tokenFile } = audit?.outside ?? {};
+  const inside = file !== undefined && dataDir !== undefined && !relative(dataDir, file).startsWith("..");
+  return [
+    ...(inside && !isAbsolute(relative(dataDir, file))
+      ? [
+          {
+            at: "audit.outside.file",
+            message:
+              "It is in dataDir, where it would be rolled back with the log: name a file on another disk or host.",
+          },
+        ]
+      : []),
+    ...(tokenFile !== undefined && url === undefined
+      ? [
+          {
+            at: "audit.outside.tokenFile",
+            message: "It is for audit.outside.url, which is not set: set it, or leave it out.",
+          },
+        ]
+      : []),
+  ];
+};
 
 /** A gateway to which nobody can prove who they are is a mistake, not a choice. */
 export const somebodyCanAuthenticate: Rule = ({ authn }) =>

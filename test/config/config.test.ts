@@ -282,6 +282,17 @@ describe("a faulty configuration", () => {
       { iam: { account }, audit: { ...audit, outside: { url: "http://memory.example/" } } },
       "audit.outside.url",
     ],
+    ["the name of a recovered log", { iam: { account }, audit: { ...audit, origin: "a/recovered-1" } }, "audit.origin"],
+    [
+      "an outside memory inside",
+      { iam: { account }, dataDir: "/data", audit: { ...audit, outside: { file: "/data/memory/checkpoint" } } },
+      "audit.outside.file",
+    ],
+    [
+      "a token for no endpoint",
+      { iam: { account }, audit: { ...audit, outside: { tokenFile: "/token" } } },
+      "audit.outside.tokenFile",
+    ],
     ["a password in the database's URL", { iam: { account }, postgres: { url: "postgres://a:b@c/d" } }, "postgres.url"],
     ["a database that is not PostgreSQL", { iam: { account }, postgres: { url: "mysql://a@c/d" } }, "postgres.url"],
     [
