@@ -10,16 +10,20 @@ const faultKinds = [
   "record-missing",
   /** A body is gone, and no record of a pruning says so. */
   "body-missing",
-  /** Records that no signed head covers. */
-  "unsigned-tail",
-  /** A stored hash of the tree is not the one that the records make. */
-  "node-changed",
-  /** The records are not those that a signed head was made of. */
-  "root-differs",
-  /** A head that is malformed, not signed by a trusted key, or of another log. */
-  "checkpoint-invalid",
   /** A head speaks of more records than there are. */
   "truncated",
+  /** A head that is malformed, not signed by a trusted key, or of another log. */
+  "checkpoint-invalid",
+  /** The records are not those that a signed head was made of. */
+  "root-differs",
+  /** A stored hash of the tree is not the one that the records make. */
+  "node-changed",
+  /** Records that no signed head covers. */
+  "unsigned-tail",
+  /** A receipt or checkpoint from outside is of another history: the log was changed, cut, rolled back or forked. */
+  "outside-differs",
+  /** A receipt or checkpoint from outside is malformed or not signed by a trusted key. */
+  "outside-invalid",
   /** An outcome or a read-back of a change that was never begun. */
   "no-intent",
   /** A step of a change that can be taken only once. */
@@ -28,10 +32,6 @@ const faultKinds = [
   "superseder-missing",
   /** A change whose end was never recorded, though the log went on. */
   "no-end",
-  /** A receipt or checkpoint from outside is malformed or not signed by a trusted key. */
-  "outside-invalid",
-  /** A receipt or checkpoint from outside is of another history: the log was changed, cut, rolled back or forked. */
-  "outside-differs",
   /** Part of an export is missing, or not what it says. */
   "export-damaged",
   /** The log could not be read to its end. */
