@@ -38,7 +38,7 @@ export interface ServiceRun {
   readonly revision: string;
   readonly account: string;
   /** The log that it writes to, and under which key it signs: a verifier key (c2sp.org/signed-note), which is public. */
-  readonly log?: { readonly origin: string; readonly verifierKey: string };
+  readonly log: { readonly origin: string; readonly verifierKey: string };
 }
 
 /** The service started or stopped, with the digest of its configuration (secrets left out of it). */
@@ -57,7 +57,8 @@ export function serviceRecord(kind: "started" | "stopped", service: ServiceRun, 
     unmapped: {
       config_digest: service.configDigest,
       policy_revision: service.revision,
-      ...(service.log && { log_origin: service.log.origin, log_verifier_key: service.log.verifierKey }),
+      log_origin: service.log.origin,
+      log_verifier_key: service.log.verifierKey,
     },
   } satisfies Event);
 }

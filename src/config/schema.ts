@@ -99,7 +99,11 @@ export const configSchema = z.strictObject({
   reconcile: z
     .strictObject({
       intervalMs: milliseconds(100, 10_000, "Pause between two searches for changes whose end is not known"),
-      graceMs: milliseconds(0, 30_000, "Wait after a change's deadline before its credential is read back"),
+      graceMs: milliseconds(
+        0,
+        30_000,
+        "Wait after a change's deadline and `iam.deadlineMs` before its credential is read back; more than the clocks of instances that share a log can differ",
+      ),
       giveUpMs: milliseconds(
         1_000,
         900_000,
