@@ -1,11 +1,14 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startProgram, stopAll } from "../fixture/processes.ts";
-import { prepareService } from "../fixture/service.ts";
-import { change, main, receivedUpdates, recordedSteps } from "./gate.ts";
+import { prepareService, type Service } from "../fixture/service.ts";
+import { change, main, receivedUpdates, recordedSteps, until } from "./gate.ts";
+import { attach, canTrace, type Tracer } from "./strace.ts";
+import { report, reportSkipped } from "./summary.ts";
+import { Tally } from "./tally.ts";
 
 const DEADLINE_MS = 1000;
 const off = {
@@ -13,7 +16,7 @@ const off = {
   status: "Inactive",
 };
 
-afterEach(stopAll);
+type Keys = Readonly<Record<"oncall" | "viewer", string>>;
 
 async function startService(dataDir: string) {
   const iam = await startProgram([main, "sandbox-iam"]);
@@ -22,7 +25,7 @@ async function startService(dataDir: string) {
     iamUrl: iam.url,
     roles: { oncall: "oncall", viewer: "viewer" },
     dataDir,
-    settings: { audit: { deadlineMs: DEADLINE_MS } },
+    settings: { audit: { deadlineMs: DEADLINE_MS }, limits: { changes: { perMinute: 100_000 } } },
   });
   const gateway = await service.start();
   return { iam, service, gateway };
@@ -48,163 +51,235 @@ function watchLiveness(url: string) {
 }
 
 /** Sends changes and denials for a while; how each ended, and the longest wait. */
-async function knock(url: string, keys: { oncall: string; viewer: string }, times: number) {
+async function knock(url: string, keys: Keys, times: number, tally: Tally) {
   const statuses = new Set<number | undefined>();
   let slowest = 0;
   for (let turn = 0; turn < times; turn += 1) {
     for (const key of [keys.oncall, keys.viewer]) {
       const start = performance.now();
-      statuses.add((await change(url, key, off))?.status);
+      statuses.add(tally.take(await change(url, key, off))?.status);
       slowest = Math.max(slowest, performance.now() - start);
     }
   }
-  return { statuses: [...statuses], slowest };
+  return { statuses: [...statuses].sort(), slowest };
+}
+
+/** Asks for a change until it is made. */
+async function changeUntilMade(url: string, key: string, tally: Tally) {
+  let answer = tally.take(await change(url, key, off));
+  for (let tries = 0; answer?.status !== 201 && tries < 100; tries += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    answer = tally.take(await change(url, key, off));
+  }
+  expect(answer?.status).toBe(201);
+}
+
+/** Holds what was answered against the log, and puts it into the table. */
+async function expectNothingLost(
+  what: { readonly fault: string; readonly runs: number; readonly control: string },
+  service: Service<"oncall">,
+  iamUrl: string,
+  tally: Tally,
+): Promise<void> {
+  const { acknowledged, lost, unexplained, open, fault } = await tally.judge(service, await receivedUpdates(iamUrl));
+  report({ ...what, acknowledged, lost: lost.length, unexplained: unexplained.length });
+  expect({ lost, unexplained, open, fault }).toEqual({ lost: [], unexplained: [], open: [], fault: undefined });
 }
 
 describe("a full disk", () => {
   const folder = mkdtempSync(join(tmpdir(), "lockkeeper-full-"));
   const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", folder]).status === 0;
-  if (!mounted)
-    console.warn("SKIPPED, LOUDLY: a tmpfs cannot be mounted here (needs root), so no full disk was tried.");
+  if (!mounted) reportSkipped("full disk", "a tmpfs cannot be mounted here (needs root)");
+  afterAll(async () => {
+    await stopAll();
+    if (mounted) spawnSync("umount", [folder]);
+    rmSync(folder, { recursive: true, force: true });
+  });
 
   it.skipIf(!mounted)(
     "answers 503, asks IAM nothing, keeps /livez, and recovers when there is room again",
     async () => {
-      try {
-        const { iam, service, gateway } = await startService(folder);
-        const filling = join(folder, "filling");
-        writeFileSync(filling, Buffer.alloc(statfsSync(folder).bavail * statfsSync(folder).bsize - 4096));
-        const liveness = watchLiveness(gateway.url);
-        // The first few may still fit.
-        let last = await change(gateway.url, service.keys.viewer, off);
-        for (let tries = 0; last?.status === 403 && tries < 500; tries += 1)
-          last = await change(gateway.url, service.keys.viewer, off);
-        const { statuses, slowest } = await knock(gateway.url, service.keys, 20);
-        const { alive } = await liveness();
-        expect(statuses).toEqual([503]);
-        expect(slowest).toBeLessThan(2 * DEADLINE_MS);
-        expect(alive).toBeGreaterThan(0);
-        expect(await receivedUpdates(iam.url)).toEqual([]);
-        expect((await fetch(`${gateway.url}/readyz`)).status).toBe(503);
-
-        rmSync(filling);
-        await changeUntilMade(gateway.url, service.keys.oncall);
-        service.remove();
-      } finally {
-        await stopAll();
-        spawnSync("umount", [folder]);
-        rmSync(folder, { recursive: true, force: true });
-      }
-    },
-  );
-});
-
-const canTrace = spawnSync("strace", ["-qq", "-e", "trace=none", "true"]).status === 0;
-if (!canTrace) console.warn("SKIPPED, LOUDLY: strace does not work here, so no disk was hung or made to fail.");
-
-/** Asks for a change until it is made. */
-async function changeUntilMade(url: string, key: string) {
-  let answer = await change(url, key, off);
-  for (let tries = 0; answer?.status !== 201 && tries < 100; tries += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    answer = await change(url, key, off);
-  }
-  expect(answer?.status).toBe(201);
-  return answer;
-}
-
-/** What the log says of changes that were begun: each has exactly one end. */
-function expectEveryIntentToHaveEnded(database: string) {
-  for (const codes of recordedSteps(database).values()) {
-    if (codes[0] === "credential.status.intent") expect(codes).toEqual([codes[0], "credential.status.outcome"]);
-  }
-}
-
-describe("a disk that fails to sync", () => {
-  it.skipIf(!canTrace)(
-    "answers 503 though what it has not synced can be read back, asks IAM nothing, keeps /livez, and recovers",
-    async () => {
-      const folder = mkdtempSync(join(tmpdir(), "lockkeeper-eio-"));
-      const { iam, service, gateway } = await startService(join(folder, "data"));
-      const tracer = await injectIntoSyncs(gateway.child.pid ?? 0, "error=EIO");
+      const { iam, service, gateway } = await startService(folder);
+      const tally = new Tally();
+      const untouched = await knock(gateway.url, service.keys, 2, tally);
+      expect(untouched.statuses).toEqual([201, 403]);
+      const filling = join(folder, "filling");
+      writeFileSync(filling, Buffer.alloc(statfsSync(folder).bavail * statfsSync(folder).bsize - 4096));
+      // The first few may still fit.
+      let last = tally.take(await change(gateway.url, service.keys.viewer, off));
+      for (let tries = 0; last?.status === 403 && tries < 500; tries += 1)
+        last = tally.take(await change(gateway.url, service.keys.viewer, off));
+      const sent = (await receivedUpdates(iam.url)).length;
       const liveness = watchLiveness(gateway.url);
-      const { statuses } = await knock(gateway.url, service.keys, 10);
+      const { statuses, slowest } = await knock(gateway.url, service.keys, 20, tally);
       const { alive } = await liveness();
       expect(statuses).toEqual([503]);
+      expect(slowest).toBeLessThan(2 * DEADLINE_MS);
       expect(alive).toBeGreaterThan(0);
+      expect(await receivedUpdates(iam.url)).toHaveLength(sent);
       expect((await fetch(`${gateway.url}/readyz`)).status).toBe(503);
-      expect(await receivedUpdates(iam.url)).toEqual([]);
 
-      tracer.kill("SIGKILL");
-      const made = await changeUntilMade(gateway.url, service.keys.oncall);
-      expect(await receivedUpdates(iam.url)).toMatchObject([{ changeId: made?.json["id"] }]);
-      expectEveryIntentToHaveEnded(service.database);
+      rmSync(filling);
+      await changeUntilMade(gateway.url, service.keys.oncall, tally);
+      const control = `with room: ${untouched.statuses}`;
+      await expectNothingLost({ fault: "full disk (tmpfs)", runs: 1, control }, service, iam.url, tally);
       service.remove();
-      rmSync(folder, { recursive: true });
     },
   );
+});
 
-  it.skipIf(!canTrace)("once only, has in its log what was answered, and works on", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "lockkeeper-eio-once-"));
-    const { service, gateway } = await startService(join(folder, "data"));
-    const tracer = await injectIntoSyncs(gateway.child.pid ?? 0, "error=EIO:when=1");
-    const answers = [];
-    for (let turn = 0; turn < 3; turn += 1) answers.push(await change(gateway.url, service.keys.viewer, off));
-    tracer.kill("SIGKILL");
-    expect(answers.map((answer) => answer?.status)).toEqual([503, 403, 403]);
-    const denied = [...recordedSteps(service.database)].filter(([, [code]]) => code === "credential.status.denied");
-    expect(denied.map(([id]) => id)).toEqual(answers.slice(1).map((answer) => answer?.json["statusChange"]));
-    service.remove();
+if (!canTrace) reportSkipped("disks that fail or hang", "strace does not work here");
+
+describe.skipIf(!canTrace)("a disk that", () => {
+  let folder: string;
+  let running: Awaited<ReturnType<typeof startService>>;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "lockkeeper-disk-"));
+    running = await startService(join(folder, "data"));
+  });
+  afterAll(async () => {
+    await stopAll();
+    running.service.remove();
     rmSync(folder, { recursive: true });
   });
-});
 
-describe("a hung disk", () => {
-  it.skipIf(!canTrace)(
-    "answers 503 within the deadline, asks IAM nothing, keeps /livez, and closes what was late",
-    async () => {
-      const folder = mkdtempSync(join(tmpdir(), "lockkeeper-hung-"));
-      const { iam, service, gateway } = await startService(join(folder, "data"));
-      // Every sync takes a minute.
-      const tracer = await injectIntoSyncs(gateway.child.pid ?? 0, "delay_enter=60000000");
-      const liveness = watchLiveness(gateway.url);
-      const { statuses, slowest } = await knock(gateway.url, service.keys, 3);
-      const { alive, slowest: slowestProbe } = await liveness();
-      console.log(
-        `hung disk: slowest answer ${slowest.toFixed(0)} ms, ${alive} probes, slowest ${slowestProbe.toFixed(0)} ms`,
+  /** Lets calls of the service fail as long as `act` takes, and lets go of it then, come what may. */
+  async function tampered<T>(inject: readonly string[], act: (tracer: Tracer) => Promise<T>): Promise<T> {
+    const tracer = await attach(running.gateway.child.pid ?? 0, [
+      ...["-e", "trace=openat,pwrite64,ftruncate,fsync,fdatasync"],
+      ...inject.flatMap((what) => ["-e", `inject=${what}`]),
+    ]);
+    return act(tracer).finally(() => tracer.stop());
+  }
+
+  /** What every fault that lasts must come to, from the moment on in which it is there. */
+  async function expectToBeShut(url: string, keys: Keys, times: number, tally: Tally) {
+    const sent = (await receivedUpdates(running.iam.url)).length;
+    const liveness = watchLiveness(url);
+    const { statuses, slowest } = await knock(url, keys, times, tally);
+    const probes = await liveness();
+    expect(statuses).toEqual([503]);
+    expect(probes.alive).toBeGreaterThan(0);
+    expect((await fetch(`${url}/readyz`)).status).toBe(503);
+    expect(await receivedUpdates(running.iam.url)).toHaveLength(sent);
+    return { slowest, slowestProbe: probes.slowest };
+  }
+
+  const lasting = [
+    { name: "has no room for what is written (ENOSPC)", what: "pwrite64:error=ENOSPC", times: 10 },
+    { name: "takes no write (EIO)", what: "pwrite64:error=EIO", times: 10 },
+    { name: "has become read-only (EROFS)", what: "pwrite64,ftruncate:error=EROFS", times: 10 },
+    { name: "fails to sync (EIO)", what: "fsync,fdatasync:error=EIO", times: 10 },
+    { name: "hangs when it is to sync", what: "fsync,fdatasync:delay_enter=60000000", times: 3 },
+    { name: "hangs when it is to write", what: "pwrite64:delay_enter=60000000", times: 3 },
+  ];
+  it.each(lasting)("$name: 503 in time, nothing sent to IAM, /livez, and then all is well", async (fault) => {
+    const { iam, service, gateway } = running;
+    const tally = new Tally();
+    const untouched = await knock(gateway.url, service.keys, 2, tally);
+    expect(untouched.statuses).toEqual([201, 403]);
+    const { injected, slowest, slowestProbe } = await tampered([fault.what], async (tracer) => ({
+      ...(await expectToBeShut(gateway.url, service.keys, fault.times, tally)),
+      injected: tracer.injected(),
+    }));
+    console.log(
+      `a disk that ${fault.name}: ${injected} calls, slowest answer ${slowest.toFixed(0)} ms, slowest probe ${slowestProbe.toFixed(0)} ms`,
+    );
+    expect(injected).toBeGreaterThan(0);
+    expect(slowest).toBeLessThan(3 * DEADLINE_MS);
+    expect(slowestProbe).toBeLessThan(DEADLINE_MS);
+
+    await changeUntilMade(gateway.url, service.keys.oncall, tally);
+    const row = { fault: `disk ${fault.name}`, runs: injected, control: `untouched: ${untouched.statuses}` };
+    await expectNothingLost(row, service, iam.url, tally);
+  });
+
+  it("takes a part of a write and then nothing: what it did not take got 503, nothing else is lost", async () => {
+    const { iam, service, gateway } = running;
+    const pid = gateway.child.pid ?? 0;
+    const tally = new Tally();
+    const untouched = await knock(gateway.url, service.keys, 2, tally);
+    expect(untouched.statuses).toEqual([201, 403]);
+    const { short, statuses } = await tampered([], async (tracer) => {
+      // Files may not grow beyond this: the write that crosses it is cut short (setrlimit(2)), the next one fails.
+      limitFileSize(pid, String(statSync(`${service.database}-wal`).size + 1000));
+      const { statuses } = await knock(gateway.url, service.keys, 20, tally).finally(() =>
+        limitFileSize(pid, "unlimited"),
       );
-      expect(statuses).toEqual([503]);
-      expect(slowest).toBeLessThan(3 * DEADLINE_MS);
-      expect(alive).toBeGreaterThan(20);
-      expect(slowestProbe).toBeLessThan(DEADLINE_MS);
-      expect(await receivedUpdates(iam.url)).toEqual([]);
+      return { statuses, short: tracer.lines().filter(isShortWrite).length };
+    });
+    expect(short).toBeGreaterThan(0);
+    // A log that is verified and opened anew starts at the front of its file again, where there is room for a few more.
+    expect(statuses).toContain(503);
+    await changeUntilMade(gateway.url, service.keys.oncall, tally);
+    const control = `untouched: ${untouched.statuses}; cut short: ${statuses}`;
+    await expectNothingLost({ fault: "disk that cuts writes short", runs: short, control }, service, iam.url, tally);
+  });
 
-      // The disk comes back: what turned up late is closed as not sent, and nothing is blocked.
-      tracer.kill("SIGKILL");
-      const made = await changeUntilMade(gateway.url, service.keys.oncall);
-      expect(await receivedUpdates(iam.url)).toMatchObject([{ changeId: made?.json["id"] }]);
-      expectEveryIntentToHaveEnded(service.database);
-      service.remove();
-      rmSync(folder, { recursive: true });
+  const passing = ["pwrite64:error=ENOSPC", "pwrite64:error=EIO", "pwrite64:error=EROFS", "fsync,fdatasync:error=EIO"];
+  it.each(passing)(
+    "fails once (%s) has in its log what was answered, and is not written to before it was verified",
+    async (what) => {
+      const { iam, service, gateway } = running;
+      const tally = new Tally();
+      const { statuses, injected, writes } = await tampered([`${what}:when=1`], async (tracer) => {
+        const statuses = [];
+        for (let turn = 0; turn < 3; turn += 1) {
+          statuses.push(tally.take(await change(gateway.url, service.keys.viewer, off))?.status);
+        }
+        return { statuses, injected: tracer.injected(), writes: writesAfterFault(tracer) };
+      });
+      expect({ statuses, injected }).toEqual({ statuses: [503, 403, 403], injected: 1 });
+      // The connection was thrown away, and the one after it verifies the end of the log before it is used.
+      expect(writes).toMatchObject({ beforeReopening: 0, afterReopening: expect.any(Number) });
+      expect(writes.afterReopening).toBeGreaterThan(0);
+      await expectNothingLost(
+        { fault: `one ${what}`, runs: injected, control: `of 3 denials 1 got 503, 2 got 403` },
+        service,
+        iam.url,
+        tally,
+      );
     },
   );
+
+  it("fails when an outcome is to be synced: 504 and not 201, and the outcome is in the log a little later", async () => {
+    const { iam, service, gateway } = running;
+    const tally = new Tally();
+    const { answer, injected } = await tampered(["fsync,fdatasync:error=EIO:when=2"], async (tracer) => ({
+      answer: tally.take(await change(gateway.url, service.keys.oncall, off)),
+      injected: tracer.injected(),
+    }));
+    expect({ status: answer?.status, injected }).toEqual({ status: 504, injected: 1 });
+    const id = String(answer?.json["statusChange"] ?? "");
+    await until(() => recordedSteps(service.database).get(id)?.at(1) === "credential.status.outcome");
+    const control = "without the fault: 201";
+    await expectNothingLost(
+      { fault: "sync of an outcome that fails", runs: injected, control },
+      service,
+      iam.url,
+      tally,
+    );
+  });
 });
 
-/** Lets a running process's syncs come out as strace's `-e inject` says. */
-async function injectIntoSyncs(pid: number, fault: string): Promise<ChildProcess> {
-  const tracer = spawn(
-    "strace",
-    ["-f", "-p", String(pid), "-e", "trace=fsync,fdatasync", "-e", `inject=fsync,fdatasync:${fault}`],
-    { stdio: ["ignore", "ignore", "pipe"] },
-  );
-  await new Promise<void>((resolve, reject) => {
-    let said = "";
-    tracer.stderr?.on("data", (chunk) => {
-      said += chunk;
-      // It attaches to one thread after the other; the last of them is the one that was started last.
-      if (said.includes("attached")) setTimeout(resolve, 500);
-    });
-    tracer.once("exit", () => reject(new Error(`strace ended: ${said}`)));
-  });
-  return tracer;
+function limitFileSize(pid: number, bytes: string): void {
+  const { status, stderr } = spawnSync("prlimit", ["--pid", String(pid), `--fsize=${bytes}:`], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`prlimit: ${stderr}`);
+}
+
+function isShortWrite(line: string): boolean {
+  const [, wanted, written] = /pwrite64\(.*, (\d+), \d+\) = (\d+)$/.exec(line) ?? [];
+  return wanted !== undefined && Number(written) < Number(wanted);
+}
+
+/** Writes to the write-ahead log behind the one that failed: before the database was opened anew, and after. */
+function writesAfterFault(tracer: Tracer): { readonly beforeReopening: number; readonly afterReopening: number } {
+  const lines = tracer.lines();
+  const after = lines.slice(lines.findIndex((line) => line.includes("(INJECTED)")) + 1);
+  const reopened = after.findIndex((line) => /openat\(.* = \d+<[^>]*\/lockkeeper\.db>$/.test(line));
+  const isWrite = (line: string) => /pwrite64\(\d+<[^>]*-wal>/.test(line);
+  return {
+    beforeReopening: after.slice(0, reopened === -1 ? after.length : reopened).filter(isWrite).length,
+    afterReopening: reopened === -1 ? 0 : after.slice(reopened).filter(isWrite).length,
+  };
 }

@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { startProgram, stopAll } from "../fixture/processes.ts";
 import { prepareService } from "../fixture/service.ts";
 import { change, main } from "./gate.ts";
+import { attach, canTrace } from "./strace.ts";
+import { reportSkipped } from "./summary.ts";
 
 afterEach(stopAll);
 
@@ -14,8 +15,7 @@ const off = {
 };
 
 describe("a gateway that is told to stop while its disk hangs", () => {
-  const canTrace = spawnSync("strace", ["-qq", "-e", "trace=none", "true"]).status === 0;
-  if (!canTrace) console.warn("SKIPPED, LOUDLY: strace does not work here, so no hung disk was tried.");
+  if (!canTrace) reportSkipped("told to stop while the disk hangs", "strace does not work here");
 
   it.skipIf(!canTrace)("ends all the same, when its patience is over", async () => {
     const iam = await startProgram([main, "sandbox-iam"]);
@@ -37,7 +37,8 @@ describe("a gateway that is told to stop while its disk hangs", () => {
     const { child, url } = await service.start();
     const ended = once(child, "exit");
     // Syncs hang for a minute, far longer than this test waits.
-    const tracer = await hangSyncs(child.pid ?? 0);
+    const hang = "inject=fsync,fdatasync:delay_enter=60000000";
+    const tracer = await attach(child.pid ?? 0, ["-e", "trace=fsync,fdatasync", "-e", hang]);
     expect((await change(url, service.keys.oncall, off))?.status).toBe(503);
     const start = performance.now();
     child.kill("SIGTERM");
@@ -46,21 +47,11 @@ describe("a gateway that is told to stop while its disk hangs", () => {
     const seconds = (performance.now() - start) / 1_000;
     console.log(`hung disk: ended ${seconds.toFixed(1)} s after SIGTERM`);
     expect(seconds).toBeLessThan(30);
-    tracer.kill("SIGKILL");
+    await tracer.stop();
     expect(await ended).toEqual([null, "SIGKILL"]);
     service.remove();
   });
 });
-
-/** Makes every sync of a running process take a minute. */
-async function hangSyncs(pid: number): Promise<ChildProcess> {
-  const what = ["-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:delay_enter=60000000"];
-  const tracer = spawn("strace", ["-f", "-p", String(pid), ...what], { stdio: ["ignore", "ignore", "pipe"] });
-  await once(tracer.stderr, "data");
-  // It attaches to one thread after the other, which takes milliseconds.
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  return tracer;
-}
 
 /** `Z` for a process that has ended and is not yet taken leave of. */
 function stateOf(pid: number): string {

@@ -8,7 +8,7 @@ export const canTrace: boolean = spawnSync("strace", ["-qq", "-e", "trace=none",
 export interface Tracer {
   /** What strace has written so far. */
   lines(): readonly string[];
-  /** How often it has tampered with a call. */
+  /** How many calls it has tampered with; those that it holds up have not ended yet. */
   injected(): number;
   /** Lets go of the process, which goes on unharmed. */
   stop(): Promise<void>;
@@ -37,7 +37,7 @@ export async function attach(pid: number, options: readonly string[]): Promise<T
   }
   return {
     lines: () => said.split("\n"),
-    injected: () => said.match(/\((?:INJECTED|DELAYED)\)/g)?.length ?? 0,
+    injected: () => said.match(/\((?:INJECTED|DELAYED)\)|\w\([^()\n]*(?:<unfinished \.\.\.>)?$/gm)?.length ?? 0,
     async stop() {
       tracer.kill("SIGKILL");
       await ended;
@@ -45,9 +45,16 @@ export async function attach(pid: number, options: readonly string[]): Promise<T
   };
 }
 
-/** Starts a Node.js program under strace. Its standard output is not read when strace writes it down. */
-export function spawnTraced(straceOptions: readonly string[], program: readonly string[]): ChildProcess {
-  return spawn("strace", [...straceOptions, process.execPath, ...program], { stdio: ["ignore", "ignore", "inherit"] });
+/**
+ * Starts a Node.js program under strace.
+ * @param output whether its standard output is read, or only written down by strace
+ */
+export function spawnTraced(
+  straceOptions: readonly string[],
+  program: readonly string[],
+  output: "ignore" | "pipe" = "ignore",
+): ChildProcess {
+  return spawn("strace", [...straceOptions, process.execPath, ...program], { stdio: ["ignore", output, "inherit"] });
 }
 
 /** Whether each thread of a process is traced, and has been stopped once so that its next call is seen. */
