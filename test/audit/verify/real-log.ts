@@ -2,6 +2,7 @@ import { copyFileSync } from "node:fs";
 import { serviceRecord } from "../../../src/audit/admin-record.ts";
 import type { Journal } from "../../../src/audit/journal.ts";
 import type { LogKeys } from "../../../src/audit/log-keys.ts";
+import type { Store } from "../../../src/audit/operation.ts";
 import { outcomeRecord, reconciledRecord } from "../../../src/audit/record.ts";
 import { openSqliteStore } from "../../../src/audit/sqlite/store.ts";
 import { openJournal } from "../../../src/audit/store-journal.ts";
@@ -9,7 +10,7 @@ import type { Change } from "../../../src/changes/change.ts";
 import type { Outcome, ReadBack } from "../../../src/changes/outcome.ts";
 import { aChange, aDecision, aDenial, anIntent } from "../../fixture/changes.ts";
 import { dataFolder } from "../../fixture/data-folder.ts";
-import { testLogKeys } from "../../fixture/log-keys.ts";
+import { testKey, testLogKeys } from "../../fixture/log-keys.ts";
 
 export const now = Date.parse("2026-11-21T09:30:00Z");
 const applied: Outcome = { name: "applied", awsRequestId: "aws-1", httpStatus: 200 };
@@ -46,7 +47,8 @@ export class LogWriter {
   }
 
   async started(): Promise<void> {
-    const service = { instance: "i", configDigest: "0".repeat(64), revision: "abc123", account: "123456789012" };
+    const log = { origin: testLogKeys.origin, verifierKey: testKey.verifier };
+    const service = { instance: "i", configDigest: "0".repeat(64), revision: "abc123", account: "123456789012", log };
     await this.#journal.note(serviceRecord("started", service, now));
     await this.#head();
   }
@@ -154,6 +156,11 @@ export async function appended(
   keys: LogKeys = testLogKeys,
 ): Promise<LogWriter> {
   const store = await openSqliteStore(file, { exclusive: true, owner: "123456789012", keys, now: () => now });
+  return appendedTo(store, write);
+}
+
+/** Appends to a log, and closes it. */
+export async function appendedTo(store: Store, write: (log: LogWriter) => Promise<void>): Promise<LogWriter> {
   const journal = openJournal(store, { deadlineMs: 10_000, maxQueue: 1000 });
   const log = new LogWriter(journal);
   try {
