@@ -1,7 +1,8 @@
 import { LogFault } from "../head.ts";
 import type { Endpoint } from "./address.ts";
+import type { KnownLog } from "./known-log.ts";
 import type { Ownership } from "./settings.ts";
-import { type KnownLog, Writer } from "./writer.ts";
+import { Writer } from "./writer.ts";
 import { WriterSession } from "./writer-session.ts";
 
 export interface ConnectionOptions extends Ownership {

@@ -1,25 +1,15 @@
 import type { GrowingTree } from "../../tlog/growing-tree.ts";
-import { consistencyTiles, inclusionTiles } from "../../tlog/proof.ts";
-import { type Head, LogFault, openHead, whatToDo } from "../head.ts";
+import { inclusionTiles } from "../../tlog/proof.ts";
+import { type Head, LogFault, whatToDo } from "../head.ts";
 import { LogBatch, type SealedBatch } from "../log-batch.ts";
 import type { LogIdentity } from "../log-keys.ts";
-import { assertNotSmaller, catchUp, verifyTail } from "../log-tail.ts";
+import { assertNotSmaller, catchUp } from "../log-tail.ts";
 import type { Operation, OperationOutcome } from "../operation.ts";
 import { runBatch, unproven, withProofs } from "../operations.ts";
 import { receiptOf } from "../receipt.ts";
 import { appendBatch, type Bound, writeTables } from "./flush.ts";
-import { keyName } from "./key-name.ts";
-import {
-  bytes,
-  type HeadRow,
-  hashesOf,
-  headRow,
-  lockHead,
-  readTail,
-  readTiles,
-  textOrNull,
-  touchHead,
-} from "./log-rows.ts";
+import { assertSameKey, type KnownLog, openedHead, verifiedTail } from "./known-log.ts";
+import { bytes, type HeadRow, hashesOf, headRow, lockHead, readTiles, textOrNull, touchHead } from "./log-rows.ts";
 import { PostgresTables } from "./postgres-tables.ts";
 import type { Row } from "./session.ts";
 import { identityOf, type Ownership } from "./settings.ts";
@@ -28,14 +18,6 @@ import type { WriterSession } from "./writer-session.ts";
 
 /** Leaf hashes that are taken in one after another; when others have appended more than that, the tail is read anew. */
 const MAX_LEAVES = 1_024;
-
-/** What an instance knows of the log. */
-export interface KnownLog {
-  /** The newest head that is known to be durable. */
-  readonly head: Head | undefined;
-  /** The verifier key under which the log is signed; null of an empty one. */
-  readonly vkey: string | null;
-}
 
 /** A batch that was run in memory, and what has to be written for it. */
 export interface PreparedBatch {
@@ -203,33 +185,6 @@ export class Writer {
       }),
     );
   }
-}
-
-async function verifiedTail(session: WriterSession, row: HeadRow, identity: LogIdentity, remembered?: Head) {
-  openedHead(row, identity);
-  const from = remembered?.size ?? 0;
-  const tail = await readTail(session.ask, row, (count) => (from > count ? [] : consistencyTiles(from, count)));
-  return verifyTail(tail, identity, remembered);
-}
-
-/** @throws LogFault when the row says another thing than its signed head */
-function openedHead({ size, root, checkpoint }: HeadRow, identity: LogIdentity): Head | undefined {
-  const head = checkpoint === null ? undefined : openHead(checkpoint, identity);
-  if (size !== (head?.size ?? 0) || (head !== undefined && !root.equals(head.root))) {
-    throw new LogFault(`its head is not the one that its newest checkpoint speaks of. ${whatToDo}`);
-  }
-  return head;
-}
-
-/**
- * Who signs the log has written so into it at its start. When another instance has done that since, this one still has the
- * key of before, which may have been replaced because somebody else has it too.
- */
-function assertSameKey({ vkey }: HeadRow, known: KnownLog, { signer }: LogIdentity): void {
-  if (vkey === known.vkey || vkey === signer.verifier) return;
-  throw new LogFault(
-    `another instance signs it with the key ${keyName(vkey)} now, and this one has ${keyName(signer.verifier)}. Start this one again with the new key (audit.signingKeyFile)`,
-  );
 }
 
 const leavesFrom = {
