@@ -3,6 +3,7 @@ import { serviceRecord } from "../../src/audit/admin-record.ts";
 import type { Journal, RecordFilter } from "../../src/audit/journal.ts";
 import { reconciledRecord } from "../../src/audit/record.ts";
 import { aChange, aDenial, anIntent } from "../fixture/changes.ts";
+import { testKey, testLogKeys } from "../fixture/log-keys.ts";
 import { applied, ended, failed, now } from "./journal-samples.ts";
 import type { JournalFixture } from "./journal-suite.ts";
 
@@ -15,7 +16,8 @@ export function recordsSuite(given: () => JournalFixture): void {
     journal = fixture.journal;
   });
 
-  const service = { instance: "i-1", configDigest: "d", revision: "r", account: "123456789012" };
+  const log = { origin: testLogKeys.origin, verifierKey: testKey.verifier };
+  const service = { instance: "i-1", configDigest: "d", revision: "r", account: "123456789012", log };
   const indexes = async (filter: Partial<RecordFilter>) => {
     const page = await journal.records({ from: 0, limit: 1000, ...filter });
     return [page.records.map(({ index }) => index), page.next];
