@@ -29,7 +29,7 @@ export class RecordPass {
   readonly #checks: RecordChecks;
   /** Index of the last record that a recovery has copied as it was, though it may be anything. */
   #anything = 0;
-  #hashing: Promise<unknown> = Promise.resolve();
+  #hashing: Promise<void> = Promise.resolve();
 
   constructor(checks: RecordChecks) {
     this.#checks = checks;
@@ -39,7 +39,8 @@ export class RecordPass {
   async takeAll(entries: readonly LogEntry[]): Promise<void> {
     for (const entry of entries) this.#take(entry);
     const hashing = this.#hash(entries);
-    this.#hashing = Promise.all([this.#hashing, hashing]);
+    this.#hashing = Promise.all([this.#hashing, hashing]).then(() => {});
+    // Whoever asks whether it is done gets the error.
     this.#hashing.catch(() => {});
     if (this.#checks.background.busy) await hashing;
   }
@@ -51,7 +52,9 @@ export class RecordPass {
 
   async #hash(entries: readonly LogEntry[]): Promise<void> {
     const { background, findings } = this.#checks;
-    for (const index of await background.wrongLeaves(entries)) findings.add("body-changed", ...bodyChanged(index));
+    for (const index of await background.wrongLeaves(entries)) {
+      findings.add("body-changed", index, `The body of record ${index} is not the one that was hashed into the log.`);
+    }
   }
 
   #take(entry: LogEntry): void {
@@ -60,13 +63,14 @@ export class RecordPass {
     if (index !== this.next) this.skipTo(index);
     this.next = index + 1;
     this.records += 1;
+    // The others are compared with their bodies, all of a chunk together.
+    if (leafHash.length !== HASH_BYTES)
+      findings.add("body-changed", index, `The leaf hash of record ${index} is none.`);
     if (body === null) {
       pruned.miss(index);
       changes.skip();
     } else {
       this.bodies += 1;
-      // The others are hashed, all of a chunk together.
-      if (leafHash.length !== HASH_BYTES) findings.add("body-changed", ...bodyChanged(index));
       const outline = this.#outlineOf(entry, body);
       if (outline !== undefined) {
         if (index === 0) this.#recovered(outline, body);
@@ -109,10 +113,6 @@ export class RecordPass {
       findings.add("not-a-record", index, `Record ${index} is not one that Lockkeeper writes.`);
     return outline;
   }
-}
-
-function bodyChanged(index: number): [index: number, message: string] {
-  return [index, `The body of record ${index} is not the one that was hashed into the log.`];
 }
 
 function isSame(outline: Outline, { uid, correlation, code, time }: NonNullable<LogEntry["columns"]>): boolean {

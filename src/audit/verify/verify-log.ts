@@ -32,6 +32,7 @@ export async function verifyLog(reader: LogReader, options: VerifyOptions): Prom
   try {
     await look(reader, options, { size, heads, outside, tree, changes, pruned, pass, findings });
     await pass.settled();
+    assertLookedAt({ size, heads, tree, findings });
   } finally {
     await background.close();
   }
@@ -117,6 +118,13 @@ async function compareEnds({ size, heads, outside, findings }: Parts): Promise<v
     findings.add("unsigned-tail", newest, message);
   }
   outside.compareEnd(size, heads.origin, findings);
+}
+
+/** Nothing is called sound of which a part was passed over. */
+function assertLookedAt({ size, heads, tree, findings }: Pick<Parts, "size" | "heads" | "tree" | "findings">): void {
+  if (findings.count > 0 || (tree.size === size && tree.counts.heads === heads.count)) return;
+  const [records, roots] = [size - tree.size, heads.count - tree.counts.heads];
+  findings.add("unreadable", null, `${records} records and ${roots} signed heads were not compared.`);
 }
 
 /** Judges the changes that had more steps after their end. */

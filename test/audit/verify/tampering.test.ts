@@ -55,6 +55,13 @@ const withoutKey: readonly Attack[] = [
     },
   },
   {
+    name: "a body is dropped and its leaf hash cut",
+    run(by) {
+      by.run("UPDATE records SET body = NULL, leaf_hash = substr(leaf_hash, 1, 31) WHERE idx = 5");
+      return ["body-changed", 5];
+    },
+  },
+  {
     name: "a record is deleted",
     run(by) {
       by.run("DELETE FROM records WHERE idx = 4");
@@ -168,6 +175,13 @@ const withoutKey: readonly Attack[] = [
     run(by) {
       by.rebuild(5, testKey.signer, "lockkeeper.test/other");
       return ["checkpoint-invalid", 4];
+    },
+  },
+  {
+    name: "all heads are of another log than the key that signed them",
+    run(by) {
+      by.rebuild(1, testKey.signer, "lockkeeper.test/other");
+      return ["checkpoint-invalid", 0];
     },
   },
   {
@@ -514,6 +528,35 @@ describe("verifying a log", () => {
     };
     const { verification } = await attacked(attack, {}, (by) => by.rebuild(by.size));
     expect(verification).toMatchObject({ faults: [], checked: { records: 316, bodies: 314, pruned: 2 } });
+  });
+
+  it("sees a log as it was when it was opened, whatever is appended meanwhile", async () => {
+    const copy = log.copy();
+    const reader = openSqliteReader(copy.database);
+    await appended(copy.database, (writer) => writer.denied(3));
+    const verification = await verifyLog(reader, { trustedKeys: [testKey.verifier], now });
+    await reader.close();
+    expect(verification).toMatchObject({ size: 315, faults: [] });
+    expect(await verify(copy.database)).toMatchObject({ size: 318, faults: [] });
+    copy.remove();
+  });
+
+  it("verifies a log of many records and heads", async () => {
+    const big = await realLog(async (writer) => {
+      for (let n = 0; n < 300; n += 1) await writer.denied(n % 20 === 0 ? 200 : 1);
+    });
+    expect(await verify(big.database)).toMatchObject({ size: 3285, faults: [], checked: { bodies: 3285, roots: 300 } });
+    const by = new Attacker(big.database);
+    by.editBody(3000);
+    by.run("UPDATE checkpoints SET note = replace(note, '— ', '— x') WHERE size = 3285");
+    by.close();
+    const { faults } = await verify(big.database);
+    expect(faults.map(({ kind, index }) => [kind, index])).toEqual([
+      ["body-changed", 3000],
+      ["checkpoint-invalid", 3284],
+      ["unsigned-tail", 3284],
+    ]);
+    big.remove();
   });
 
   it("believes former keys as far as it is told to", async () => {
