@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, renameSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -53,6 +53,8 @@ describe("PostgreSQL that comes back from a copy of itself", () => {
     await server.start();
     for (const { url } of gateways) await until("it is ready again", () => isReady(url));
     const tail = await changes(gateways);
+    const newest = Math.max(...tail.told.map(({ index }) => index));
+    await until("the memory outside knows them", () => remembered() > newest);
     const updates = stage.updates().length;
     await server.stop();
     await goOnWith(older);
@@ -97,6 +99,11 @@ describe("PostgreSQL that comes back from a copy of itself", () => {
     await expect(withMemory.start()).rejects.toThrow(refused);
   });
 });
+
+/** Records in the tree whose checkpoint the memory outside has (c2sp.org/tlog-checkpoint: the second line). */
+function remembered(): number {
+  return Number(readFileSync(memory(), "utf8").split("\n")[1]);
+}
 
 /** Stops the server and copies its data. */
 async function copied(): Promise<string> {
