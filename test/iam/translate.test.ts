@@ -37,4 +37,14 @@ describe("an error after a request was handed to the network", () => {
     const error = new Error("connect ECONNREFUSED 10.1.2.3:443 while reading /etc/aws/credentials");
     expect(JSON.stringify([failedUpdate(error, true), failedUpdate(error, false)])).not.toMatch(/10\.1\.2\.3|etc/);
   });
+
+  it("cuts IAM's words short, and never through the middle of a character", () => {
+    const message = `${"x".repeat(499)}\u{1F512} and more`;
+    const error = Object.assign(new Error(message), {
+      Error: { Code: "AccessDenied", Message: message },
+      $metadata: { httpStatusCode: 403 },
+    });
+    const answer = failedUpdate(error, true);
+    expect(answer).toMatchObject({ kind: "refused", message: `${"x".repeat(499)}\ufffd` });
+  });
 });
