@@ -91,7 +91,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const iam = measuredIam(awsIam, metrics.called);
     closing.add(() => iam.close());
     const owner = sandbox ? "sandbox" : config.iam.account;
-    const opened = openLog({ config, owner, onCommit: metrics.committed }, { exclusive: true });
+    const onHealth = (err?: Error) =>
+      err ? log.error({ err }, "the audit log takes no records") : log.info("the audit log takes records again");
+    const opened = openLog({ config, owner, onCommit: metrics.committed, onHealth }, { exclusive: true });
     closing.add(() => opened.then((journal) => journal.close(), notOpened));
     // The database opens in its own thread, and AWS answers, while the contract is read here.
     const [journal, ownUsers, contract] = await Promise.all([

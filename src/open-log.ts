@@ -19,6 +19,7 @@ export interface OpenLogOptions {
   /** An AWS account, or `sandbox`: whose changes the log holds. */
   readonly owner: string;
   readonly onCommit?: GroupCommitOptions["onCommit"];
+  readonly onHealth?: GroupCommitOptions["onHealth"];
 }
 
 /**
@@ -27,11 +28,11 @@ export interface OpenLogOptions {
  * @throws LockkeeperError when it cannot be used as it is
  */
 export async function openLog(
-  { config, owner, onCommit }: OpenLogOptions,
+  { config, owner, onCommit, onHealth }: OpenLogOptions,
   { exclusive }: { readonly exclusive: boolean },
 ): Promise<Journal> {
   const store = await openStore(config, { exclusive, owner, keys: configuredKeys(config) });
-  return openJournal(store, { ...config.audit, ...(onCommit && { onCommit }) });
+  return openJournal(store, { ...config.audit, ...(onCommit && { onCommit }), ...(onHealth && { onHealth }) });
 }
 
 /** The keys of the configured log; one that nobody configured, the sandbox's, makes its own. */

@@ -10,6 +10,8 @@ export interface GroupCommitOptions {
   readonly probeMs?: number;
   /** Told of each batch that has come back from the store, to measure it; must not throw. */
   readonly onCommit?: (batch: CommittedBatch) => void;
+  /** Told why the log has stopped taking records, and, without a reason, when it takes them again; must not throw. */
+  readonly onHealth?: (reason?: Error) => void;
 }
 
 /** A batch that the store has answered for, or has not. */
@@ -48,7 +50,8 @@ export class GroupCommit {
   readonly #options: GroupCommitOptions;
   #queue: Waiting[] = [];
   #committing = false;
-  #healthy = true;
+  /** Why the log takes nothing now, as far as is known. */
+  #trouble: Error | undefined;
   #closed = false;
   #retry: NodeJS.Timeout | undefined;
   readonly #probe: NodeJS.Timeout;
@@ -69,7 +72,7 @@ export class GroupCommit {
 
   /** Whether the last batch was written in time, and the log has been found as it should be since. */
   get healthy(): boolean {
-    return this.#healthy && !this.#closed;
+    return this.#trouble === undefined && !this.#closed;
   }
 
   /**
@@ -122,8 +125,8 @@ export class GroupCommit {
 
   #expire(waiting: Waiting): void {
     waiting.expired = true;
-    this.#becomeUnhealthy();
     const message = `it was not durable within ${this.#options.deadlineMs} ms`;
+    this.#becomeUnhealthy(message);
     waiting.settle({ ok: false, failure: "unknown", message });
     // What has not left for the store yet need not go there. An outcome is worth keeping whoever still listens.
     if (waiting.operation.kind !== "finish") {
@@ -136,21 +139,28 @@ export class GroupCommit {
   async #look(): Promise<void> {
     if (this.#probing) return;
     this.#probing = true;
-    const late = setTimeout(() => this.#becomeUnhealthy(), this.#options.deadlineMs);
+    const slow = `it could not be looked at within ${this.#options.deadlineMs} ms`;
+    const late = setTimeout(() => this.#becomeUnhealthy(slow), this.#options.deadlineMs);
     late.unref();
     try {
       await this.#store.check();
-    } catch {
-      this.#becomeUnhealthy();
+    } catch (error) {
+      this.#becomeUnhealthy(messageOf(error));
     } finally {
       clearTimeout(late);
       this.#probing = false;
     }
   }
 
-  #becomeUnhealthy(): void {
-    this.#healthy = false;
+  #becomeUnhealthy(why: string): void {
+    this.#setTrouble(new Error(why));
     this.#retryLater();
+  }
+
+  #setTrouble(trouble: Error | undefined): void {
+    const changed = (trouble === undefined) !== (this.#trouble === undefined);
+    this.#trouble = trouble;
+    if (changed && !this.#closed) this.#options.onHealth?.(trouble);
   }
 
   #pump(): void {
@@ -164,18 +174,20 @@ export class GroupCommit {
     const batch = this.#queue.splice(0, MAX_BATCH);
     const startedAt = performance.now();
     let outcomes: readonly OperationOutcome[];
-    let answered = true;
+    let failure: string | undefined;
     try {
       outcomes = await this.#store.commit(batch.map((waiting) => waiting.operation));
     } catch (error) {
-      const message = error instanceof Error ? error.message : "the store failed";
+      const message = messageOf(error);
       outcomes = batch.map(() => ({ ok: false, failure: "unknown", message }));
-      answered = false;
+      failure = message;
     }
-    this.#healthy = answered && outcomes.every((outcome) => outcome.ok || outcome.failure === "refused");
+    const failed = outcomes.find((outcome) => !outcome.ok && outcome.failure !== "refused");
+    if (failed?.ok === false) failure ??= failed.message;
+    this.#setTrouble(failure === undefined ? undefined : new Error(failure));
     const seconds = (performance.now() - startedAt) / 1000;
     const poisoned = outcomes.some((outcome) => !outcome.ok && outcome.failure === "poisoned");
-    this.#options.onCommit?.({ operations: batch.length, seconds, ok: this.#healthy, poisoned });
+    this.#options.onCommit?.({ operations: batch.length, seconds, ok: failure === undefined, poisoned });
     const again: Waiting[] = [];
     for (const [index, waiting] of batch.entries()) {
       const outcome = outcomes[index] ?? { ok: false, failure: "unknown", message: "the store gave no answer" };
@@ -188,7 +200,7 @@ export class GroupCommit {
     }
     this.#queue.unshift(...again);
     this.#committing = false;
-    if (!this.#healthy) this.#retryLater();
+    if (this.#trouble !== undefined) this.#retryLater();
     if (again.length === 0 || this.#queue.length > again.length) this.#pump();
     if (this.#idle !== undefined && !this.#committing) this.#idle();
   }
@@ -198,8 +210,8 @@ export class GroupCommit {
     if (this.#retry !== undefined || this.#closed) return;
     this.#retry = setTimeout(() => {
       this.#retry = undefined;
-      if (this.#healthy || this.#committing) {
-        if (!this.#healthy) this.#retryLater();
+      if (this.#trouble === undefined || this.#committing) {
+        if (this.#trouble !== undefined) this.#retryLater();
         return;
       }
       this.#committing = true;
@@ -207,6 +219,10 @@ export class GroupCommit {
     }, RETRY_MS);
     this.#retry.unref();
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : "the store failed";
 }
 
 function refused(why: string): LockkeeperError {

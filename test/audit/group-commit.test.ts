@@ -199,6 +199,30 @@ describe("group commit", () => {
     expect(state.looks).toBe(looks);
   });
 
+  it("tells why the log takes nothing any more, once, and that it does again", async () => {
+    const told: (string | undefined)[] = [];
+    const store = heldStore();
+    const writes = new GroupCommit(store, {
+      deadlineMs: 60_000,
+      maxQueue: 4,
+      onHealth: (reason) => told.push(reason?.message),
+    });
+    const first = refusal(writes.write(denial()));
+    await store.reached(1);
+    store.batches[0]?.fail();
+    await first;
+    const second = refusal(writes.write(denial()));
+    await store.reached(2);
+    store.batches[1]?.fail();
+    await second;
+    const third = writes.write(denial());
+    await store.reached(3);
+    store.batches[2]?.end();
+    await third;
+    expect(told).toEqual(["disk I/O error", undefined]);
+    await writes.close();
+  });
+
   it("takes a look that is not answered for an answer", async () => {
     const store = heldStore();
     const check = () => new Promise<void>(() => {});

@@ -9,6 +9,8 @@ export class LogFiles {
   readonly #identity: string;
   /** Of the files beside it, as long as a connection has them open. */
   #companions: ReadonlyMap<string, string> = new Map();
+  #walSize = 0;
+  #walCuts = 0;
 
   /** @param file path of the database, which is open */
   constructor(file: string) {
@@ -36,10 +38,16 @@ export class LogFiles {
     return undefined;
   }
 
-  /** Is another one when the database itself was written: by a checkpoint, or by something else. */
+  /**
+   * Is another one when the database itself was written, by a checkpoint or by something else, and when its write-ahead
+   * log has become shorter, which nobody does to it while it is in use.
+   */
   version(): string {
     const stat = statSync(this.#file, { bigint: true, throwIfNoEntry: false });
-    return `${stat?.size} ${stat?.mtimeNs}`;
+    const walSize = sizeOf(`${this.#file}-wal`);
+    if (walSize < this.#walSize) this.#walCuts += 1;
+    this.#walSize = walSize;
+    return `${stat?.size} ${stat?.mtimeNs} ${this.#walCuts}`;
   }
 }
 
