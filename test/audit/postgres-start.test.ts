@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { inspect } from "node:util";
@@ -143,6 +144,18 @@ describe("opening a log in PostgreSQL", () => {
     await expect(openOn(database, newSchema(), { passwordFile: undefined })).rejects.toThrow(
       /the server asks for a password: name its file in passwordFile/,
     );
+  });
+
+  it("is what costs a start without PostgreSQL nothing: its client is not loaded", () => {
+    const opener = new URL("../../src/audit/open-store.ts", import.meta.url);
+    const program = `await import(${JSON.stringify(opener)});
+      const { createRequire } = await import("node:module");
+      const loaded = Object.keys(createRequire("/").cache).filter((file) => file.includes("/node_modules/pg"));
+      process.stdout.write(JSON.stringify(loaded))`;
+    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
+      encoding: "utf8",
+    });
+    expect(stdout, stderr).toBe("[]");
   });
 
   it("is what a configuration with a section for PostgreSQL asks for", async () => {

@@ -86,9 +86,9 @@ async function refused(
   return outcomes;
 }
 
-/** Class 22 is a value that cannot be stored, 23 a broken constraint. */
+/** Class 22 is a value that cannot be stored, 23 a broken constraint, 54 a value too large for its index. */
 function breaksRule(error: unknown): boolean {
-  return error instanceof BrokenRule || /^2[23]/.test(sqlState(error) ?? "");
+  return error instanceof BrokenRule || /^(22|23|54)/.test(sqlState(error) ?? "");
 }
 
 function allFailed(batch: readonly Operation[], failure: OperationFailure, error: unknown): OperationOutcome[] {

@@ -15,14 +15,24 @@ export interface HeadRow {
   readonly vkey: string | null;
 }
 
-export const lockHead = "SELECT size, root, checkpoint, vkey FROM head FOR UPDATE";
+export const lockHead = "SELECT size, root, checkpoint, vkey, pg_backend_pid() AS pid FROM head FOR UPDATE";
 /** Each new version of the row costs a flush, as any other record does: a way to ask whether the server can write. */
 export const touchHead = "UPDATE head SET size = size";
 
-/** @throws LogFault when it is not there */
-export function headRow(rows: readonly Row[]): HeadRow {
+/**
+ * @param rows what `lockHead` has answered
+ * @param pid the number of the session's process
+ * @throws LogFault when the head is not there; Error when the answer came from another session, which has none of the
+ *   settings that make a commit durable
+ */
+export function headRow(rows: readonly Row[], pid: number): HeadRow {
   const [row] = rows;
   if (row === undefined) throw new LogFault(`its head is not there. ${whatToDo}`);
+  if (row["pid"] !== pid) {
+    throw new Error(
+      "a pooler stands before it that gives each transaction another session: let it keep them (PgBouncer: pool_mode = session), or connect without it",
+    );
+  }
   return {
     size: Number(row["size"]),
     root: bytes(row["root"]),

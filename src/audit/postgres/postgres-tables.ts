@@ -16,7 +16,7 @@ import {
 /** A change's row; with `asNew` it is not in the table so far. */
 export type ChangeState = LoadedChange & { readonly asNew?: NewChange };
 
-/** An operation would write a row a second time. SQLSTATE class 23 is the same, found by the server. */
+/** An operation breaks a rule of the tables, as by writing a row a second time, and always will. */
 export class BrokenRule extends Error {
   override readonly name = "BrokenRule";
 }

@@ -37,9 +37,10 @@ export function clientConfig({ host, port, user, database, ssl, password }: Endp
 /**
  * Makes a new session fit for the log: sets what must hold, asks whether it does, and takes on the role. What the
  * server's or a role's own settings say does not matter then.
+ * @returns the number of the server's process for this session
  * @throws Error when the server cannot keep a log
  */
-export async function prepare(client: pg.ClientBase, options: Omit<SessionOptions, "endpoint">): Promise<void> {
+export async function prepare(client: pg.ClientBase, options: Omit<SessionOptions, "endpoint">): Promise<number> {
   const { schema, role, statementTimeoutMs, lockTimeoutMs, idleInTransactionTimeoutMs } = options;
   const { rows } = await client.query<Row>(SETTINGS, [
     `${pg.escapeIdentifier(schema)}, pg_temp`,
@@ -51,12 +52,14 @@ export async function prepare(client: pg.ClientBase, options: Omit<SessionOption
   const settings = rows[0] ?? {};
   assertVersion(settings);
   if (role === "writer" || role === "login") assertDurable(settings);
-  if (role === "login") return;
+  const pid = Number(settings["pid"]);
+  if (role === "login") return pid;
   if (role === "writer") {
     await client.query(LOOKUPS);
     await client.query("SELECT pg_advisory_lock_shared(hashtextextended($1, 0))", [writersLock(schema)]);
   }
   await takeRole(client, roleName(schema, role));
+  return pid;
 }
 
 /** The name of an advisory lock that whoever writes holds together, and whoever gives the log up holds alone. */
@@ -92,6 +95,7 @@ const SETTINGS = `
     current_setting('fsync') AS fsync,
     current_setting('full_page_writes') AS full_page_writes,
     pg_is_in_recovery() AS standby,
+    pg_backend_pid() AS pid,
     set_config('synchronous_commit',
       CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false)
       AS synchronous_commit,

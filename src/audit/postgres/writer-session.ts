@@ -15,6 +15,7 @@ const LIMITS = {
 /** The session in which an instance writes. Statements go out one behind the other without waiting for the answers. */
 export class WriterSession {
   readonly #client: pg.Client;
+  #pid = 0;
   #warning: string | undefined;
   #lost: Error | undefined;
 
@@ -38,7 +39,7 @@ export class WriterSession {
     const session = new WriterSession(client);
     try {
       await client.connect();
-      await prepare(client, { schema: options.schema, role: "writer", ...LIMITS });
+      session.#pid = await prepare(client, { schema: options.schema, role: "writer", ...LIMITS });
       return session;
     } catch (error) {
       session.discard();
@@ -49,6 +50,11 @@ export class WriterSession {
   /** Why nothing can be asked here any more. */
   get lost(): Error | undefined {
     return this.#lost;
+  }
+
+  /** The number of the server's process for this session. */
+  get pid(): number {
+    return this.#pid;
   }
 
   readonly ask = async (text: string, values: unknown[]): Promise<readonly Row[]> => {

@@ -10,8 +10,8 @@ import { receiptOf } from "../receipt.ts";
 import { appendBatch, type Bound, writeTables } from "./flush.ts";
 import { assertSameKey, type KnownLog, openedHead, verifiedTail } from "./known-log.ts";
 import { bytes, type HeadRow, hashesOf, headRow, lockHead, readTiles, textOrNull, touchHead } from "./log-rows.ts";
-import { PostgresTables } from "./postgres-tables.ts";
-import type { Row } from "./session.ts";
+import { BrokenRule, PostgresTables } from "./postgres-tables.ts";
+import { type Row, reasonOf } from "./session.ts";
 import { identityOf, type Ownership } from "./settings.ts";
 import { lookedFor, lookUp, workingSet } from "./working-set.ts";
 import type { WriterSession } from "./writer-session.ts";
@@ -51,7 +51,7 @@ export class Writer {
    */
   static async open(session: WriterSession, ownership: Ownership, remembered?: KnownLog): Promise<Writer> {
     const [, rows] = await Promise.all([session.begin(), session.ask(lockHead, [])]);
-    const row = headRow(rows);
+    const row = headRow(rows, session.pid);
     const identity = await identityOf(session.ask, ownership);
     const { tree, head } = await verifiedTail(session, row, identity, remembered?.head);
     if (remembered !== undefined) assertSameKey(row, remembered, identity);
@@ -77,13 +77,13 @@ export class Writer {
       session.run({ ...leavesFrom, values: [this.#tree.size, MAX_LEAVES + 1] }),
       values && session.run({ ...lookUp, values }),
     ]);
-    const row = headRow(rows);
+    const row = headRow(rows, session.pid);
     await this.#follow(row, appended);
     assertSameKey(row, this.known, this.identity);
     this.#vkey = row.vkey;
     const tables = new PostgresTables(workingSet(found?.[0]));
     const log = new LogBatch(this.#tree, this.identity);
-    const drafts = runBatch(batch, tables, log);
+    const drafts = ran(() => runBatch(batch, tables, log));
     const sealed = log.seal();
     const isNew = (index: number) => sealed !== undefined && index >= sealed.first;
     const older = await this.#receipts(unproven(drafts).filter((index) => !isNew(index)));
@@ -184,6 +184,15 @@ export class Writer {
         return [index, receiptOf({ index, body: textOrNull(row["body"]) }, head, tiles)];
       }),
     );
+  }
+}
+
+/** What fails in memory fails again and again: it is an operation's own fault. */
+function ran<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    throw new BrokenRule(reasonOf(cause), { cause });
   }
 }
 
