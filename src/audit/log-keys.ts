@@ -32,3 +32,8 @@ export function logIdentity({ origin, signingKey, trustedKeys }: LogKeys): LogId
   const verifiers = [...vkeys].map(parseVerifier).filter(({ name }) => name === origin);
   return { origin, signer, verifiers };
 }
+
+/** `<name>+<key id>`: a verifier key without the key itself, for people. */
+export function keyName(vkey: string): string {
+  return vkey.split("+").slice(0, 2).join("+");
+}

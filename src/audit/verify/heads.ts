@@ -1,3 +1,4 @@
+import { keyName } from "../log-keys.ts";
 import type { LogReader, StoredCheckpoint } from "../log-reader.ts";
 import type { Background } from "./background.ts";
 import type { CheckedHead } from "./checked-head.ts";
@@ -30,6 +31,9 @@ export class Heads {
   readonly #findings: Findings;
   readonly #background: Pick<Background, "heads">;
   readonly #chunks: AsyncIterator<readonly StoredCheckpoint[]>;
+  /** Of the trusted keys, the one that has signed last, and those before it. */
+  #signer: string | undefined;
+  readonly #replaced = new Set<string>();
   #ready: CheckedHead[] = [];
   /** The next chunk, whose signatures are being checked meanwhile. */
   #coming: Promise<Chunk | undefined>;
@@ -95,6 +99,8 @@ export class Heads {
     if (head.origin !== this.origin) return `It is of the log ${head.origin}, not of ${this.origin}.`;
     if (head.size !== size) return `It says that it is of ${head.size}.`;
     if (size <= this.#last) return "It does not come behind the smaller ones.";
+    const replaced = this.#replacedOf(head);
+    if (replaced !== undefined) return replaced;
     for (const vkey of head.signedBy) {
       const use = this.keys.get(vkey);
       if (use === undefined) this.keys.set(vkey, { vkey, heads: 1, first: size, last: size });
@@ -103,6 +109,19 @@ export class Heads {
         use.last = size;
       }
     }
+    return undefined;
+  }
+
+  /** A key that was replaced may have been so because somebody else has it: it does not come back. */
+  #replacedOf({ signedBy }: CheckedHead): string | undefined {
+    if (signedBy.length === 0 || (this.#signer !== undefined && signedBy.includes(this.#signer))) return undefined;
+    const next = signedBy.find((vkey) => !this.#replaced.has(vkey));
+    if (next === undefined) {
+      const [former, newer] = [signedBy[0], this.#signer].map((vkey = "") => keyName(vkey));
+      return `It is signed with the key ${former}, and smaller ones with ${newer}, which has replaced that key.`;
+    }
+    if (this.#signer !== undefined) this.#replaced.add(this.#signer);
+    this.#signer = next;
     return undefined;
   }
 }

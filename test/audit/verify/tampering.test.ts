@@ -326,6 +326,16 @@ const withKey: readonly Attack[] = [
     },
   },
   {
+    name: "a change that was superseded, and another record before the one that took its place",
+    run(by) {
+      const at = by.find("credential.status.reconciled", 13);
+      const superseded = by.body(at).includes('"supersededBy"');
+      if (!superseded) throw new Error("this is another read-back");
+      by.insertRecord(at + 1, denialAt(now, by));
+      return ["superseder-missing", at + 1];
+    },
+  },
+  {
     name: "an outcome that was taken out, days ago",
     run(by) {
       const intent = by.find(INTENT);
@@ -494,6 +504,19 @@ describe("verifying a log", () => {
     });
   });
 
+  it("knows from one receipt which record is another one", async () => {
+    const copy = log.copy();
+    const by = new Attacker(copy.database);
+    by.editBody(20);
+    by.rebuild(21);
+    by.close();
+    const receipt = receipts.filter(({ name }) => name === "of record 20");
+    expect((await verify(copy.database, { receipts: receipt })).faults).toMatchObject([
+      { kind: "outside-differs", index: 20, message: expect.stringContaining("is of another record 20") },
+    ]);
+    copy.remove();
+  });
+
   it("tells a fork from the checkpoints of the other branch", async () => {
     const [one, other] = [log.copy(), log.copy()];
     const kept = await appended(one.database, (writer) => writer.denied(2));
@@ -571,6 +594,23 @@ describe("verifying a log", () => {
     copy.remove();
   });
 
+  it("does not believe a former key any more once another one has signed", async () => {
+    const copy = log.copy();
+    const keys = { origin: "lockkeeper.test/log", signingKey: nextTestKey.signer, trustedKeys: [testKey.verifier] };
+    await appended(copy.database, (writer) => writer.denied(2), keys);
+    const by = new Attacker(copy.database);
+    const size = by.size;
+    by.editBody(size - 1);
+    by.rebuild(size, testKey.signer);
+    by.close();
+    const { faults } = await verify(copy.database, { trustedKeys: [testKey.verifier, nextTestKey.verifier] });
+    expect(faults).toMatchObject([
+      { kind: "unsigned-tail" },
+      { kind: "checkpoint-invalid", index: size - 1, message: expect.stringMatching(/6155dea4, which has replaced/) },
+    ]);
+    copy.remove();
+  });
+
   it("does not take a log for another one", async () => {
     const { faults } = await verify(log.database, { origin: "lockkeeper.test/other" });
     expect(faults[0]).toMatchObject({ kind: "checkpoint-invalid", index: 0 });
@@ -578,7 +618,12 @@ describe("verifying a log", () => {
 
   it("refuses receipts and checkpoints that were forged", async () => {
     const [receipt, checkpoint] = [receipts[0]?.text ?? "", log.checkpoints[3] ?? ""];
-    const forged = [receipt.replace("index ", "index 1"), checkpoint.replace("lockkeeper", "lookkeeper"), "nonsense"];
+    const forged = [
+      receipt.replace("index ", "index 1"),
+      receipt.replace(/^extra .*$/m, `extra ${Buffer.from("{}").toString("base64")}`),
+      checkpoint.replace("lockkeeper", "lookkeeper"),
+      "nonsense",
+    ];
     for (const text of forged) {
       const kept = [{ name: "forged", text }];
       expect((await verify(log.database, { receipts: kept })).faults).toMatchObject([{ kind: "outside-invalid" }]);
