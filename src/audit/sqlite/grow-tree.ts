@@ -4,7 +4,7 @@ import { leafHash } from "../../tlog/hash.ts";
 import { LogFault, signHead } from "../head.ts";
 import type { LogIdentity } from "../log-keys.ts";
 import { LogTables } from "./log-tables.ts";
-import { Spans } from "./spans.ts";
+import { Stretches } from "./stretches.ts";
 
 /** Records between two looks at what the tree has finished. */
 const CHUNK = 4096;
@@ -15,8 +15,8 @@ const CHUNK = 4096;
  * @throws LogFault when a record is not the one that was hashed when it was written: that must not be signed
  */
 export function growTree(db: DatabaseSync, identity: LogIdentity): void {
-  const spans = new Spans(db);
-  const log = new LogTables(db, spans);
+  const stretches = new Stretches(db);
+  const log = new LogTables(db, stretches);
   const tree = GrowingTree.load(0, () => []);
   const rows = db.prepare("SELECT idx, uid, correlation, body, leaf_hash FROM records_1 ORDER BY idx").iterate();
   for (const row of rows) {
@@ -48,9 +48,9 @@ export function growTree(db: DatabaseSync, identity: LogIdentity): void {
     DROP TABLE changes_1;
   `);
   for (const row of db.prepare("SELECT first_idx, requested_at FROM changes").iterate()) {
-    spans.add(Number(row["first_idx"]), Number(row["requested_at"]));
+    stretches.addChange(Number(row["first_idx"]), Number(row["requested_at"]));
   }
-  spans.flush();
+  stretches.flush();
 }
 
 /** What the record says of itself, to search by. */

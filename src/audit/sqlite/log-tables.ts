@@ -6,16 +6,16 @@ import type { LoggedRecord } from "../journal.ts";
 import type { LogRow } from "../log-batch.ts";
 import { type LogTail, TAIL_RECORDS } from "../log-tail.ts";
 import { prepareAll } from "./prepared.ts";
-import type { Spans } from "./spans.ts";
+import type { Stretches } from "./stretches.ts";
 
 /** The tables that hold the log itself: records, the nodes of their tree, its signed heads, and the keys that signed. */
 export class LogTables {
   readonly #sql: Record<keyof typeof statements, StatementSync>;
-  readonly #spans: Pick<Spans, "add">;
+  readonly #stretches: Pick<Stretches, "addRecord">;
 
-  constructor(db: DatabaseSync, spans: Pick<Spans, "add">) {
+  constructor(db: DatabaseSync, stretches: Pick<Stretches, "addRecord">) {
     this.#sql = prepareAll(db, statements);
-    this.#spans = spans;
+    this.#stretches = stretches;
   }
 
   /** The newest signed head; undefined of an empty log. */
@@ -67,7 +67,7 @@ export class LogTables {
   addRecord({ index, record, leafHash }: LogRow): void {
     const { uid, correlation, code, time, body } = record;
     this.#sql.addRecord.run(index, leafHash, uid, correlation, code, time, body);
-    this.#spans.add(index, time);
+    this.#stretches.addRecord(index, time);
   }
 
   addNodes(nodes: readonly TreeNode[]): void {

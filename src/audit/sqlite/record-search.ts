@@ -3,7 +3,7 @@ import type { RecordFilter, RecordPage } from "../journal.ts";
 import { loggedRecord } from "./log-tables.ts";
 import { prepareAll } from "./prepared.ts";
 import { frequentCodes, isRareCode, STRETCH } from "./schema.ts";
-import { Spans } from "./spans.ts";
+import { Stretches } from "./stretches.ts";
 
 /**
  * Records and stretches of the log that one page looks at; it may end early, and the next one goes on. A commit may have
@@ -14,11 +14,11 @@ const MAX_LOOKS = 2_000;
 /** Search among records, oldest first, stretch after stretch of the log. */
 export class RecordSearch {
   readonly #sql: Record<keyof typeof statements, StatementSync>;
-  readonly #spans: Spans;
+  readonly #stretches: Stretches;
 
   constructor(db: DatabaseSync) {
     this.#sql = prepareAll(db, statements);
-    this.#spans = new Spans(db);
+    this.#stretches = new Stretches(db);
   }
 
   page(filter: RecordFilter): RecordPage {
@@ -30,7 +30,7 @@ export class RecordSearch {
     while (from < end) {
       const stretch = Math.floor(from / STRETCH);
       const behind = (stretch + 1) * STRETCH;
-      const rows = this.#spans.mayHold(stretch, filter) ? statement.iterate(from, behind, ...keys) : [];
+      const rows = this.#stretches.mayHold(stretch, filter) ? statement.iterate(from, behind, ...keys) : [];
       for (const row of rows) {
         const index = Number(row["idx"]);
         if (matches(row, filter)) {

@@ -21,9 +21,9 @@ import type { RecoverableStore } from "../recover/recover.ts";
 import { BUSY_TIMEOUT_MS, lockDataFolder, openDatabase } from "./database.ts";
 import { assertNotEmptied } from "./log-files.ts";
 import { LogTables } from "./log-tables.ts";
-import { Spans } from "./spans.ts";
 import { sqliteSql } from "./sql.ts";
 import { messageOf } from "./sqlite-error.ts";
+import { Stretches } from "./stretches.ts";
 import { SqliteTables } from "./tables.ts";
 
 export interface SqliteRecoveryOptions {
@@ -148,9 +148,9 @@ async function makeLog(file: string, owner: string, keys: LogKeys, fill: (log: N
 }
 
 function newLog(db: DatabaseSync, identity: LogIdentity): NewLog {
-  const spans = new Spans(db);
-  const log = new LogTables(db, spans);
-  const tables = new SqliteTables(db, spans);
+  const stretches = new Stretches(db);
+  const log = new LogTables(db, stretches);
+  const tables = new SqliteTables(db, stretches);
   const tree = GrowingTree.load(0, () => []);
   return {
     async append(records) {
@@ -162,11 +162,11 @@ function newLog(db: DatabaseSync, identity: LogIdentity): NewLog {
       log.addNodes(sealed.nodes);
       log.addHead(sealed.head, identity.signer.verifier);
       tree.mark();
-      spans.flush();
+      stretches.flush();
     },
     async write(what) {
       what(tables);
-      spans.flush();
+      stretches.flush();
     },
   };
 }

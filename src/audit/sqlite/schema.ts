@@ -65,11 +65,11 @@ export const version1 = `
 `;
 
 /**
- * Indexes by which the log is searched begin with a stretch of 2^12 = 4,096 records, so that what is appended goes into
- * the few pages of the newest stretch, however large the log is and however its keys are spread. A search asks stretch
- * after stretch.
+ * The log is searched stretch after stretch, of 2^11 = 2,048 records each. The newest one is read through; when it is
+ * full, the keys of its changes are sorted into `found_by` in one go. So a commit writes into a few pages at the end of
+ * the tables only, however large the log is and however its keys are spread.
  */
-export const STRETCH_BITS = 12;
+export const STRETCH_BITS = 11;
 export const STRETCH: number = 2 ** STRETCH_BITS;
 
 /** Kinds of records of which a log is full: the row of their change leads to them, and no index has to. */
@@ -142,6 +142,18 @@ export const version2 = `
     last_time INTEGER NOT NULL
   ) STRICT;
 
+  CREATE TABLE found_by (
+    stretch INTEGER NOT NULL,
+    what TEXT NOT NULL,
+    key TEXT NOT NULL,
+    first_idx INTEGER NOT NULL,
+    PRIMARY KEY (stretch, what, key, first_idx)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER changes_forgotten AFTER DELETE ON changes BEGIN
+    DELETE FROM found_by WHERE stretch = OLD.first_idx >> ${STRETCH_BITS} AND first_idx = OLD.first_idx
+      AND (what, key) IN (('user', OLD.user_key), ('credential', OLD.credential_id), ('principal', OLD.principal));
+  END;
+
   CREATE TABLE leases (
     name TEXT PRIMARY KEY,
     holder TEXT NOT NULL,
@@ -153,8 +165,5 @@ export const version2 = `
 export const version2Indexes = `
   CREATE INDEX records_by_correlation ON records (correlation) WHERE ${isRareCode};
   CREATE INDEX records_by_code ON records (code) WHERE ${isRareCode};
-  CREATE INDEX changes_by_user ON changes (first_idx >> ${STRETCH_BITS}, user_key);
-  CREATE INDEX changes_by_credential ON changes (first_idx >> ${STRETCH_BITS}, credential_id);
-  CREATE INDEX changes_by_principal ON changes (first_idx >> ${STRETCH_BITS}, principal);
   CREATE INDEX changes_by_outcome ON changes (first_idx >> ${STRETCH_BITS}, coalesce(outcome, 'pending'));
 `;

@@ -4,16 +4,16 @@ import type { IdempotencyClaim, StoredApiKey } from "../journal.ts";
 import { numberOrNull, textOrNull } from "../sql.ts";
 import type { ChangeProgress, NewChange, Place, Tables } from "../tables.ts";
 import { prepareAll } from "./prepared.ts";
-import type { Spans } from "./spans.ts";
+import type { Stretches } from "./stretches.ts";
 
 /** The tables beside the log as prepared statements; each answers at once, from within the caller's transaction. */
 export class SqliteTables implements Tables {
   readonly #sql: Record<keyof typeof statements, StatementSync>;
-  readonly #spans: Pick<Spans, "add">;
+  readonly #stretches: Pick<Stretches, "addChange">;
 
-  constructor(db: DatabaseSync, spans: Pick<Spans, "add">) {
+  constructor(db: DatabaseSync, stretches: Pick<Stretches, "addChange">) {
     this.#sql = prepareAll(db, statements);
-    this.#spans = spans;
+    this.#stretches = stretches;
   }
 
   claim(principal: string, key: string, now: number) {
@@ -66,7 +66,7 @@ export class SqliteTables implements Tables {
     const { id, principal, account, type, credentialId, userName, status, requestedAt } = change;
     const names = [id, principal, account, type, credentialId, userKey(userName), userName, status] as const;
     this.#sql.addChange.run(firstIndex, ...names, requestedAt, deadline, outcome, settledAt);
-    this.#spans.add(firstIndex, requestedAt);
+    this.#stretches.addChange(firstIndex, requestedAt);
   }
 
   setOutcome(id: string, index: number, outcome: OutcomeName | null, at: number): void {

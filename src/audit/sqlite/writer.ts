@@ -9,7 +9,7 @@ import { runBatch, withProofs } from "../operations.ts";
 import { receiptOf } from "../receipt.ts";
 import { LogTables } from "./log-tables.ts";
 import { atOneMoment } from "./prepared.ts";
-import { Spans } from "./spans.ts";
+import { Stretches } from "./stretches.ts";
 import { SqliteTables } from "./tables.ts";
 
 /** One connection's way to write: the end of the log's tree in memory, and the tables on disk. */
@@ -18,7 +18,7 @@ export class Writer {
   readonly log: LogTables;
   readonly #identity: LogIdentity;
   readonly #tables: SqliteTables;
-  readonly #spans: Spans;
+  readonly #stretches: Stretches;
   readonly #tree: GrowingTree;
   #head: Head | undefined;
   /** Of the transaction that is open. */
@@ -31,9 +31,9 @@ export class Writer {
   constructor(db: DatabaseSync, identity: LogIdentity, remembered?: Head) {
     this.db = db;
     this.#identity = identity;
-    this.#spans = new Spans(db);
-    this.log = new LogTables(db, this.#spans);
-    this.#tables = new SqliteTables(db, this.#spans);
+    this.#stretches = new Stretches(db);
+    this.log = new LogTables(db, this.#stretches);
+    this.#tables = new SqliteTables(db, this.#stretches);
     const { tree, head } = atOneMoment(db, () => verifyTail(this.log.tail(), identity, remembered));
     this.#tree = tree;
     this.#head = head;
@@ -70,7 +70,7 @@ export class Writer {
       for (const row of sealed.rows) this.log.addRecord(row);
       this.log.addNodes(sealed.nodes);
       this.log.addHead(sealed.head, this.#identity.signer.verifier);
-      this.#spans.flush();
+      this.#stretches.flush();
     }
     this.#next = sealed?.head ?? this.#head;
     const head = this.#next;
@@ -92,7 +92,7 @@ export class Writer {
   /** @returns whether the transaction has ended without having done anything */
   rollback(): boolean {
     this.#tree.rollback();
-    this.#spans.forget();
+    this.#stretches.forget();
     try {
       // Some errors have rolled it back already (https://www.sqlite.org/lang_transaction.html).
       if (this.db.isTransaction) this.db.exec("ROLLBACK");
