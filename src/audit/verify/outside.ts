@@ -17,12 +17,13 @@ export interface Kept {
 export interface OutsideHead extends CheckedHead {
   /** For people, as the subject of a sentence. */
   readonly name: string;
+  /** It is known which record is another one, so that this head cannot be the log's. */
+  explained: boolean;
 }
 
 /** A record of which somebody holds a receipt. */
 export interface OutsideLeaf {
-  readonly name: string;
-  readonly head: CheckedHead;
+  readonly head: OutsideHead;
   readonly proof: readonly Uint8Array[];
   /** Hash of the bytes in the receipt; undefined when it was given after they had been pruned. */
   readonly leaf: Buffer | undefined;
@@ -43,18 +44,18 @@ export class Outside {
     const heads: OutsideHead[] = [];
     for (const { name, text } of checkpoints) {
       const named = `The checkpoint ${name}`;
-      judged(findings, named, () => heads.push({ name: named, ...checkHead(text, verifiers) }));
+      judged(findings, named, () => heads.push({ name: named, explained: false, ...checkHead(text, verifiers) }));
     }
     for (const { name, text } of receipts) {
       const named = `The receipt ${name}`;
       judged(findings, named, () => {
         const { index, proof, checkpoint, extra } = parseProof(text);
-        const head = checkHead(checkpoint, verifiers);
+        const head = { name: named, explained: false, ...checkHead(checkpoint, verifiers) };
         if (index >= head.size) throw new NoteError("Its index is beyond the end of the tree that was signed.");
         const leaf = extra && leafHash(extra);
         if (leaf !== undefined) assertIncluded({ leaf, index, head, proof });
-        heads.push({ name: named, ...head });
-        this.leaves.set(index, [...(this.leaves.get(index) ?? []), { name: named, head, proof, leaf }]);
+        heads.push(head);
+        this.leaves.set(index, [...(this.leaves.get(index) ?? []), { head, proof, leaf }]);
       });
     }
     this.heads = heads.sort((one, other) => one.size - other.size);
@@ -79,11 +80,12 @@ export class Outside {
 
   /** Compares a record of the log with the receipts of it. */
   compare(index: number, stored: Buffer, findings: Findings): void {
-    for (const { name, head, proof, leaf } of this.leaves.get(index) ?? []) {
+    for (const { head, proof, leaf } of this.leaves.get(index) ?? []) {
       if (leaf === undefined) {
-        judged(findings, name, () => assertIncluded({ leaf: stored, index, head, proof }), index);
+        judged(findings, head.name, () => assertIncluded({ leaf: stored, index, head, proof }), index);
       } else if (!leaf.equals(stored)) {
-        findings.add("outside-differs", index, `${name} is of another record ${index} than the one in this log.`);
+        head.explained = true;
+        findings.add("outside-differs", index, `${head.name} is of another record ${index} than the one in this log.`);
       }
     }
   }

@@ -183,13 +183,27 @@ describe("an export", () => {
     expect(contentOf(folder)).toEqual(contentOf(whole));
   });
 
+  it("keeps nothing of an interrupted export of another log", async () => {
+    const folder = newFolder();
+    const other = await realLog((writer) => writer.denied(300));
+    await exported(other.database, folder);
+    unlinkSync(join(folder, "checkpoint"));
+    const { folder: whole } = await exported(log.database);
+    expect(await exported(log.database, folder)).toMatchObject({ kept: 0 });
+    expect(contentOf(folder)).toEqual(contentOf(whole));
+    other.remove();
+  });
+
   it("writes anew what was damaged in it", async () => {
     const { folder } = await exported(log.database);
     const before = contentOf(folder);
-    for (const name of ["tile/0/000", "tile/entries/001", "tile/1/000.p/2", "pruned", "README.txt"]) {
+    for (const name of ["tile/0/001", "tile/entries/001", "tile/1/000.p/2", "pruned", "README.txt"]) {
       writeFileSync(join(folder, name), "rubbish");
     }
     writeFileSync(join(folder, "tile/0/.unfinished-x"), "rubbish");
+    const bundle = readFileSync(join(folder, "tile/entries/000"));
+    bundle[100] = (bundle[100] ?? 0) ^ 1;
+    writeFileSync(join(folder, "tile/entries/000"), bundle);
     await exported(log.database, folder);
     expect(contentOf(folder)).toEqual(before);
   });

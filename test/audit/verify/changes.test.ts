@@ -9,19 +9,25 @@ const steps = {
   intent: ["credential.status.intent", 99],
   applied: ["credential.status.outcome", 1],
   unknown: ["credential.status.outcome", 0],
+  failed: ["credential.status.outcome", 2],
   readBack: ["credential.status.reconciled", 1],
+  superseded: ["credential.status.reconciled", 0],
+  recovered: ["lockkeeper.audit.recovered", 1],
 } as const;
 
-type Step = readonly [keyof typeof steps, string];
+/** What is recorded of which change, and which other one superseded it. */
+type Step = readonly [step: keyof typeof steps, id: string, by?: string];
 
 /** Follows steps as the verification does, with a second look where one is due. */
 function follow(log: readonly Step[], deadline = time + 5_000) {
   const findings = new Findings();
   const run = (changes: Changes) => {
-    for (const [index, [step, correlation]] of log.entries()) {
+    for (const [index, [step, correlation, by]] of log.entries()) {
       const [code, statusId] = steps[step];
-      const outline: Outline = { time, uid: randomUUIDv7(), correlation, code, statusId, statusCode: undefined };
-      changes.take(index, outline, Buffer.from(`{"unmapped":{"x":1,"deadline":${deadline}}}`));
+      const statusCode = step === "superseded" ? step : undefined;
+      const outline: Outline = { time, uid: randomUUIDv7(), correlation, code, statusId, statusCode };
+      const unmapped = { readBack: { supersededBy: by }, carried: { records: 4 }, deadline };
+      changes.take(index, outline, Buffer.from(JSON.stringify({ unmapped })));
     }
     return changes;
   };
@@ -77,5 +83,56 @@ describe("changes in a log", () => {
     const days = (n: number) => follow(log, time - n * 86_400_000);
     expect(days(1)).toMatchObject({ open: { count: 1, overdue: 1, first: 0 }, faults: [] });
     expect(days(3)).toMatchObject({ open: { count: 1 }, faults: [{ kind: "no-end", index: 0 }] });
+  });
+
+  describe("that took another's place and failed", () => {
+    const chain: Step[] = [
+      ["intent", "a"],
+      ["superseded", "a", "b"],
+      ["intent", "b"],
+    ];
+
+    it("leave the other one open, to be read back once more", () => {
+      const log: Step[] = [...chain, ["failed", "b"]];
+      expect(follow(log)).toMatchObject({ faults: [], open: { count: 1, first: 0 } });
+      expect(follow([...log, ["readBack", "a"]])).toMatchObject({ faults: [], open: { count: 0 } });
+      const twice: Step[] = [...log, ["readBack", "a"], ["readBack", "a"]];
+      expect(follow(twice)).toMatchObject({ faults: [{ kind: "repeated", index: 5 }] });
+    });
+
+    it("but had been read back, may leave the other one to be read back, or closed", () => {
+      const log: Step[] = [...chain, ["readBack", "b"], ["failed", "b"]];
+      expect(follow(log)).toMatchObject({ faults: [], open: { count: 0 } });
+      expect(follow([...log, ["readBack", "a"]])).toMatchObject({ faults: [], open: { count: 0 } });
+    });
+
+    it("leave it closed when its own outcome is known", () => {
+      const log: Step[] = [...chain, ["applied", "a"], ["failed", "b"]];
+      expect(follow(log)).toMatchObject({ faults: [], open: { count: 0 } });
+      expect(follow([...log, ["readBack", "a"]])).toMatchObject({ faults: [{ kind: "repeated", index: 5 }] });
+    });
+  });
+
+  it("that did not fail leave what they have superseded closed", () => {
+    const log: Step[] = [
+      ["intent", "a"],
+      ["superseded", "a", "b"],
+      ["intent", "b"],
+      ["applied", "b"],
+      ["readBack", "a"],
+    ];
+    expect(follow(log)).toMatchObject({ faults: [{ kind: "repeated", index: 4 }] });
+  });
+
+  it("may stand apart from what superseded them where a recovery has copied them", () => {
+    const log: Step[] = [
+      ["recovered", "r"],
+      ["intent", "a"],
+      ["superseded", "a", "b"],
+      ["intent", "c"],
+      ["applied", "c"],
+    ];
+    expect(follow(log)).toMatchObject({ faults: [] });
+    expect(follow(log.slice(1))).toMatchObject({ faults: [{ kind: "superseder-missing", index: 2 }] });
   });
 });

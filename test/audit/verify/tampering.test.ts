@@ -507,12 +507,12 @@ describe("verifying a log", () => {
   it("knows from one receipt which record is another one", async () => {
     const copy = log.copy();
     const by = new Attacker(copy.database);
-    by.editBody(20);
+    by.editBody(30);
     by.rebuild(21);
     by.close();
-    const receipt = receipts.filter(({ name }) => name === "of record 20");
+    const receipt = receipts.filter(({ name }) => name === "of record 30");
     expect((await verify(copy.database, { receipts: receipt })).faults).toMatchObject([
-      { kind: "outside-differs", index: 20, message: expect.stringContaining("is of another record 20") },
+      { kind: "outside-differs", index: 30, message: expect.stringContaining("is of another record 30") },
     ]);
     copy.remove();
   });
