@@ -1,14 +1,13 @@
-import type { Begun, IdempotencyClaim, Journal, Receipt } from "../audit/journal.ts";
-import { intentRecord, outcomeRecord, reconciledRecord } from "../audit/record.ts";
-import { principalKey } from "../authn/principal.ts";
+import type { IdempotencyClaim, Journal, Receipt } from "../audit/journal.ts";
+import { outcomeRecord, reconciledRecord } from "../audit/record.ts";
 import type { Clock } from "../clock.ts";
 import { LockkeeperError } from "../errors.ts";
 import type { AuthorizedChange } from "../policy/pep.ts";
 import type { ActiveCredentials } from "./active-credentials.ts";
+import { beginChange } from "./begin.ts";
 import type { Change } from "./change.ts";
 import type { ObservedStatus } from "./credential.ts";
 import type { Iam } from "./iam-answers.ts";
-import { keyReused } from "./idempotency.ts";
 import type { Outcome } from "./outcome.ts";
 import { readBackUntil } from "./read-back.ts";
 import { sendUpdate } from "./send.ts";
@@ -61,7 +60,7 @@ async function lockAndSend(
   idempotency: IdempotencyClaim | undefined,
   early: Promise<ObservedStatus | null> | undefined,
 ): Promise<Applied> {
-  const begun = await begin(options, authorized, idempotency);
+  const begun = await beginChange(options, authorized, idempotency);
   if (begun.kind === "replay") return begun;
 
   const previousStatus = await (early ?? observe(options, authorized));
@@ -74,55 +73,6 @@ async function lockAndSend(
   const state: StatusChange = { change, decision, previousStatus, outcome, settledAt, deadline, receipt };
   return { kind: "settled", state: outcome.name === "unknown" ? await readBack(options, state) : state };
 }
-
-async function begin(
-  { journal, clock }: ApplyOptions,
-  { change, decision, input, notAfter }: AuthorizedChange,
-  idempotency: IdempotencyClaim | undefined,
-): Promise<Extract<Begun, { kind: "started" | "replay" }>> {
-  const { type, id: credentialId, userName, account } = change.credential;
-  const now = clock.now();
-  const intent = {
-    record: intentRecord(change, decision, input, notAfter, now),
-    change: {
-      id: change.id,
-      principal: principalKey(change.principal),
-      account,
-      type,
-      credentialId,
-      userName,
-      status: change.status,
-      requestedAt: change.context.receivedAt,
-      deadline: notAfter,
-    },
-    now,
-    ...(idempotency && { idempotency }),
-    notSent: () => {
-      const at = clock.now();
-      const record = outcomeRecord(change, decision, logWasLate, null, at);
-      return { record, step: "outcome", outcome: "failed", release: true, freesKey: true, at } as const;
-    },
-  };
-  let begun = await journal.begin(intent);
-  if (begun.kind === "in-flight" && isOverdue(begun, now) && change.status === "Inactive") {
-    const older = statusChangeOf(await journal.recordsOf(begun.id), now)?.change;
-    if (older !== undefined) {
-      const superseded = { result: "superseded", observed: null, supersededBy: change.id } as const;
-      const supersedes = { id: begun.id, record: reconciledRecord(older, superseded, now) };
-      begun = await journal.begin({ ...intent, supersedes });
-    }
-  }
-  if (begun.kind === "in-flight") throw inFlight(begun, now);
-  if (begun.kind === "conflict") throw keyReused(begun.id);
-  return begun;
-}
-
-const logWasLate: Outcome = {
-  name: "failed",
-  how: "not-sent",
-  code: "AuditLogLate",
-  message: "The intent became durable only after its deadline; nothing was sent to IAM.",
-};
 
 /** An observation for the reply and the log. It never decides whether to send. */
 async function observe(
@@ -187,28 +137,4 @@ async function readBack(options: ApplyOptions, state: StatusChange): Promise<Sta
     if (error instanceof LockkeeperError) return state;
     throw error;
   }
-}
-
-/**
- * How long after its deadline a change still counts as under way: a request that left in the last moment takes a while
- * to reach IAM, and the clock of the instance that sends it may be a little behind this one's.
- */
-const LAST_MOMENT_MS = 2_000;
-
-type InFlight = Extract<Begun, { kind: "in-flight" }>;
-
-function isOverdue({ deadline }: InFlight, now: number): boolean {
-  return deadline + LAST_MOMENT_MS < now;
-}
-
-function inFlight(earlier: InFlight, now: number): LockkeeperError {
-  const { id, deadline } = earlier;
-  const overdue = isOverdue(earlier, now);
-  return new LockkeeperError(
-    "change-in-flight",
-    overdue
-      ? `The outcome of an earlier change of this credential (${id}) is not known yet; switching it on waits until that is settled. Switching it off is possible now.`
-      : `Another change of this credential (${id}) is in flight. Ask again when it has ended.`,
-    { changeId: id, retryAfter: overdue ? 10 : Math.max(1, Math.ceil((deadline + LAST_MOMENT_MS - now) / 1000)) },
-  );
 }
