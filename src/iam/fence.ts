@@ -54,7 +54,7 @@ function noticeReady(socket: Duplex | null | undefined): Duplex | null | undefin
   return socket;
 }
 
-/** Looks-up go as they are; an update waits for its connection, and for its call's last word. */
+/** Look-ups go as they are; an update waits for its connection, and for its call's last word. */
 function holdBack(request: ClientRequest): void {
   const call = AwsCall.current();
   if (call?.changeId === undefined) return;
