@@ -30,15 +30,15 @@ export function signHead({ origin, signer }: LogIdentity, size: number, root: Bu
 }
 
 /**
- * A head as the store has it.
+ * A head as the store has it, and the verifier key under which it is signed.
  * @throws LogFault when it is not signed by a key that is trusted, or is of another log
  */
-export function openHead(checkpoint: string, { origin, verifiers }: LogIdentity): Head {
+export function openHead(checkpoint: string, { origin, verifiers }: LogIdentity): Head & { readonly vkey: string } {
   try {
-    const { text } = openNote(checkpoint, verifiers);
+    const { text, verified } = openNote(checkpoint, verifiers);
     const head = parseCheckpoint(text);
     if (head.origin !== origin) throw new LogFault(`its newest head is of the log ${head.origin}, not of ${origin}`);
-    return { size: head.size, root: head.root, checkpoint };
+    return { size: head.size, root: head.root, checkpoint, vkey: verified.at(-1)?.vkey ?? "" };
   } catch (error) {
     if (!(error instanceof NoteError)) throw error;
     const known = new Set(verifiers.map(({ keyId }) => hexId(keyId)));

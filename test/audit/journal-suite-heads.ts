@@ -131,6 +131,14 @@ export function headsSuite(given: () => JournalFixture): void {
       await expect(fixture.reopen({ keys })).rejects.toThrow(/audit\.formerKeys/);
     });
 
+    it("does not come back once it was replaced", async () => {
+      await denyMany(1);
+      await fixture.reopen({ keys: rotatedLogKeys });
+      const back = { ...rotatedLogKeys, signingKey: testKey.signer };
+      await expect(fixture.reopen({ keys: back })).rejects.toThrow(/its key .*e8fce916 was replaced by .*6155dea4/);
+      expect(await fixture.records()).toHaveLength(2);
+    });
+
     it("is the log's own: one of another log is refused, and the log keeps its name", async () => {
       await denyMany(1);
       const origin = "lockkeeper.test/other";

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { keyRecord } from "../../src/audit/admin-record.ts";
+import { signHead } from "../../src/audit/head.ts";
 import type { Journal } from "../../src/audit/journal.ts";
 import { LogBatch } from "../../src/audit/log-batch.ts";
 import { logIdentity } from "../../src/audit/log-keys.ts";
@@ -225,6 +226,29 @@ describe("several instances on one log in PostgreSQL", () => {
       const [one, two] = await Promise.all([open(rotatedLogKeys), open(rotatedLogKeys)]);
       await Promise.all([one, two].map((journal) => journal.deny(aDenial(aChange()))));
       expect((await one.head())?.size).toBe((await two.head())?.size);
+    });
+
+    it("say only once that the key is another, however many start with it at the same time", async () => {
+      await (await open()).deny(aDenial(aChange()));
+      await Promise.all([1, 2, 3, 4].map(() => open(rotatedLogKeys)));
+      const codes = (await recordsIn(database, schema)).map(({ body }) => JSON.parse(body ?? "").metadata.event_code);
+      expect(codes.filter((code) => code === "lockkeeper.audit-key.changed")).toHaveLength(1);
+    });
+
+    it("do not start on a log whose newest head was signed anew with the former key", async () => {
+      for (const keys of [testLogKeys, rotatedLogKeys]) await (await open(keys)).deny(aDenial(aChange()));
+      const head = await opened.at(-1)?.head();
+      const root = Buffer.from(head?.root ?? "", "hex");
+      const { checkpoint } = signHead(logIdentity(testLogKeys), head?.size ?? 0, root);
+      await database.tamper(`
+        UPDATE ${schema}.checkpoints SET note = '${checkpoint}' WHERE size = ${head?.size};
+        UPDATE ${schema}.head SET checkpoint = '${checkpoint}'`);
+      await expect(open(rotatedLogKeys)).rejects.toThrow(/not signed with the key that is said to have signed it/);
+      await database.tamper(`UPDATE ${schema}.head SET vkey = '${testKey.verifier}'`);
+      const replaced = /signed with the key .*e8fce916, which .*6155dea4 had replaced/;
+      await expect(open(rotatedLogKeys)).rejects.toThrow(replaced);
+      await database.tamper(`DELETE FROM ${schema}.keys`);
+      await expect(open(rotatedLogKeys)).rejects.toThrow(replaced);
     });
   });
 });

@@ -8,9 +8,10 @@ import type { Journal } from "../../src/audit/journal.ts";
 import { openDatabase } from "../../src/audit/sqlite/database.ts";
 import { aChange, aDenial, anIntent } from "../fixture/changes.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
-import { rotatedLogKeys, testLogKeys } from "../fixture/log-keys.ts";
+import { nextTestKey, rotatedLogKeys, testKey, testLogKeys } from "../fixture/log-keys.ts";
 import { journalSuite } from "./journal-suite.ts";
 import { openOn, owner, recordsIn, sqliteFixture } from "./sqlite-fixture.ts";
+import { Attacker } from "./verify/attacker.ts";
 
 journalSuite("SQLite", sqliteFixture);
 
@@ -44,6 +45,25 @@ describe("the SQLite store", () => {
     await command.note(aDenial(aChange()).record);
     const receipt = await gateway.deny(aDenial(aChange()));
     expect(receipt.index).toBe(before + 2);
+  });
+
+  it("does not open when a key that was replaced has signed its newest head, though no row says that it was", async () => {
+    const other = dataFolder();
+    await (await openOn(other.database)).close();
+    for (const keys of [testLogKeys, rotatedLogKeys]) {
+      const gateway = await openOn(other.database, { keys });
+      await gateway.deny(aDenial(aChange()));
+      await gateway.close();
+    }
+    const by = new Attacker(other.database);
+    by.editBody(2);
+    by.rebuild(3, testKey.signer);
+    const replaced = /signed with the key .*e8fce916, which .*6155dea4 had replaced/;
+    await expect(openOn(other.database, { keys: rotatedLogKeys })).rejects.toThrow(replaced);
+    by.run("DELETE FROM keys WHERE vkey = ?", nextTestKey.verifier);
+    by.close();
+    await expect(openOn(other.database, { keys: rotatedLogKeys })).rejects.toThrow(replaced);
+    other.remove();
   });
 
   it("takes another signing key from a gateway, and not from a command beside it", async () => {

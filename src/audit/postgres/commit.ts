@@ -7,13 +7,18 @@ import type { PreparedBatch, Writer } from "./writer.ts";
 
 /**
  * Makes one durable transaction of a batch. An empty one asks whether the server takes a write.
+ * @param replaces the verifier key under which the log must be signed so far, or nothing is written; any by default
  * @throws Error when it does not take an empty one; how each operation of any other came out is returned
  */
-export async function commit(connection: Connection, batch: readonly Operation[]): Promise<OperationOutcome[]> {
+export async function commit(
+  connection: Connection,
+  batch: readonly Operation[],
+  replaces?: string,
+): Promise<OperationOutcome[]> {
   let writer: Writer;
   let prepared: PreparedBatch;
   try {
-    ({ writer, prepared } = await begin(connection, batch));
+    ({ writer, prepared } = await begin(connection, batch, { replaces, again: true }));
   } catch (error) {
     return breaksRule(error) ? refused(connection, batch, error) : allFailed(batch, "not-written", error);
   }
@@ -39,15 +44,15 @@ export async function commit(connection: Connection, batch: readonly Operation[]
 async function begin(
   connection: Connection,
   batch: readonly Operation[],
-  again = true,
+  { replaces, again }: { readonly replaces: string | undefined; readonly again: boolean },
 ): Promise<{ writer: Writer; prepared: PreparedBatch }> {
   const writer = await connection.toWrite();
   try {
-    return { writer, prepared: await writer.prepare(batch) };
+    return { writer, prepared: await writer.prepare(batch, replaces) };
   } catch (error) {
     if (await writer.rollback()) throw connection.poisonedBy(error);
     connection.discard();
-    if (again) return begin(connection, batch, false);
+    if (again) return begin(connection, batch, { replaces, again: false });
     throw connection.poisonedBy(error);
   }
 }

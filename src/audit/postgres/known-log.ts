@@ -2,7 +2,6 @@ import { consistencyTiles } from "../../tlog/proof.ts";
 import { type Head, LogFault, openHead, whatToDo } from "../head.ts";
 import type { LogIdentity } from "../log-keys.ts";
 import { verifyTail } from "../log-tail.ts";
-import { keyName } from "./key-name.ts";
 import { type HeadRow, readTail } from "./log-rows.ts";
 import type { WriterSession } from "./writer-session.ts";
 
@@ -27,21 +26,13 @@ export async function verifiedTail(session: WriterSession, row: HeadRow, identit
 }
 
 /** @throws LogFault when the row says another thing than its signed head */
-export function openedHead({ size, root, checkpoint }: HeadRow, identity: LogIdentity): Head | undefined {
+export function openedHead({ size, root, checkpoint, vkey }: HeadRow, identity: LogIdentity): Head | undefined {
   const head = checkpoint === null ? undefined : openHead(checkpoint, identity);
   if (size !== (head?.size ?? 0) || (head !== undefined && !root.equals(head.root))) {
     throw new LogFault(`its head is not the one that its newest checkpoint speaks of. ${whatToDo}`);
   }
+  if (head !== undefined && head.vkey !== vkey) {
+    throw new LogFault(`its newest head is not signed with the key that is said to have signed it. ${whatToDo}`);
+  }
   return head;
-}
-
-/**
- * Who signs the log has written so into it at its start. When another instance has done that since, this one still has the
- * key of before, which may have been replaced because somebody else has it too.
- */
-export function assertSameKey({ vkey }: HeadRow, known: KnownLog, { signer }: LogIdentity): void {
-  if (vkey === known.vkey || vkey === signer.verifier) return;
-  throw new LogFault(
-    `another instance signs it with the key ${keyName(vkey)} now, and this one has ${keyName(signer.verifier)}. Start this one again with the new key (audit.signingKeyFile)`,
-  );
 }

@@ -1,6 +1,7 @@
 import type { GrowingTree } from "../../tlog/growing-tree.ts";
 import { inclusionTiles } from "../../tlog/proof.ts";
 import { type Head, LogFault, whatToDo } from "../head.ts";
+import { assertSameKey } from "../key-change.ts";
 import { LogBatch, type SealedBatch } from "../log-batch.ts";
 import type { LogIdentity } from "../log-keys.ts";
 import { assertNotSmaller, catchUp } from "../log-tail.ts";
@@ -8,7 +9,7 @@ import type { Operation, OperationOutcome } from "../operation.ts";
 import { runBatch, unproven, withProofs } from "../operations.ts";
 import { receiptOf } from "../receipt.ts";
 import { appendBatch, type Bound, writeTables } from "./flush.ts";
-import { assertSameKey, type KnownLog, openedHead, verifiedTail } from "./known-log.ts";
+import { type KnownLog, openedHead, verifiedTail } from "./known-log.ts";
 import { bytes, type HeadRow, hashesOf, headRow, lockHead, readTiles, textOrNull, touchHead } from "./log-rows.ts";
 import { BrokenRule, PostgresTables } from "./postgres-tables.ts";
 import { type Row, reasonOf } from "./session.ts";
@@ -53,8 +54,9 @@ export class Writer {
     const [, rows] = await Promise.all([session.begin(), session.ask(lockHead, [])]);
     const row = headRow(rows, session.pid);
     const identity = await identityOf(session.ask, ownership);
+    // Before the head is looked at: the new key need not be one that is known here.
+    if (remembered !== undefined) assertSameKey(row.vkey, remembered.vkey, identity);
     const { tree, head } = await verifiedTail(session, row, identity, remembered?.head);
-    if (remembered !== undefined) assertSameKey(row, remembered, identity);
     const [, committed] = await Promise.all([session.ask(touchHead, []), session.commit()]);
     if (!committed) throw new Error("the server rolled back");
     return new Writer(session, identity, tree, { head, vkey: row.vkey });
@@ -66,9 +68,10 @@ export class Writer {
 
   /**
    * Opens a transaction that holds the head, takes in what others have appended, and runs the batch in memory.
+   * @param replaces the verifier key under which the log must be signed so far; any by default
    * @throws LogFault when what is there does not continue what was there; whatever it throws, `rollback` comes next
    */
-  async prepare(batch: readonly Operation[]): Promise<PreparedBatch> {
+  async prepare(batch: readonly Operation[], replaces?: string): Promise<PreparedBatch> {
     const { session } = this;
     const values = lookedFor(batch);
     const [, rows, [appended], found] = await Promise.all([
@@ -78,9 +81,10 @@ export class Writer {
       values && session.run({ ...lookUp, values }),
     ]);
     const row = headRow(rows, session.pid);
+    assertSameKey(row.vkey, this.#vkey, this.identity);
     await this.#follow(row, appended);
-    assertSameKey(row, this.known, this.identity);
     this.#vkey = row.vkey;
+    if (replaces !== undefined && row.vkey !== replaces) throw new Error("its key has changed meanwhile");
     const tables = new PostgresTables(workingSet(found?.[0]));
     const log = new LogBatch(this.#tree, this.identity);
     const drafts = ran(() => runBatch(batch, tables, log));

@@ -1,9 +1,13 @@
 import type { DatabaseSync } from "node:sqlite";
 import { type Head, LogFault, whatToDo } from "../head.ts";
+import type { KeyHistory } from "../key-change.ts";
+import type { LogIdentity } from "../log-keys.ts";
 import { type OpenDatabase, openDatabase, reopenDatabase } from "./database.ts";
 import { sizeOf } from "./foreign.ts";
+import { keyHistory } from "./key-history.ts";
 import { LogFiles } from "./log-files.ts";
 import type { DatabaseOptions } from "./migrations.ts";
+import { atOneMoment } from "./prepared.ts";
 import { Queries } from "./queries.ts";
 import { codeOf, messageOf, SQLITE_CORRUPT, SQLITE_NOTADB } from "./sqlite-error.ts";
 import { Writer } from "./writer.ts";
@@ -62,10 +66,10 @@ export class Connection {
     return writer;
   }
 
-  /** Verifier keys: the one that is configured to sign, and the one that has signed last. */
-  keys(): { readonly signingKey: string; readonly formerKey: string | undefined } {
-    const { identity, writer } = this.#current();
-    return { signingKey: identity.signer.verifier, formerKey: writer.log.newestKey() };
+  /** Who the log is, and the keys that have signed it. */
+  keys(): { readonly identity: LogIdentity; readonly history: KeyHistory } {
+    const { db, identity } = this.#current();
+    return { identity, history: atOneMoment(db, () => keyHistory(db)) };
   }
 
   /**
