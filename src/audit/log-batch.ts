@@ -1,6 +1,6 @@
 import type { GrowingTree, TreeNode } from "../tlog/growing-tree.ts";
 import { leafHash } from "../tlog/hash.ts";
-import { formatProof } from "../tlog/tlog-proof.ts";
+import { base64, formatProof } from "../tlog/tlog-proof.ts";
 import { type Head, signHead } from "./head.ts";
 import type { AuditRecord, Receipt } from "./journal.ts";
 import type { LogIdentity } from "./log-keys.ts";
@@ -59,6 +59,13 @@ export class LogBatch {
     const [tree, rows, first] = [this.#tree, this.#rows, this.first];
     if (rows.length === 0) return undefined;
     const head = signHead(this.#identity, tree.size, tree.root());
+    // The upper hashes of a path are those of its neighbours too.
+    const texts = new Map<Uint8Array, string>();
+    const hashText = (hash: Uint8Array) => {
+      const known = texts.get(hash) ?? base64(hash);
+      texts.set(hash, known);
+      return known;
+    };
     return {
       first,
       rows,
@@ -68,7 +75,8 @@ export class LogBatch {
         const row = rows[index - first];
         if (row === undefined) throw new RangeError(`record ${index} is not of this batch`);
         const extra = Buffer.from(row.record.body);
-        return formatProof({ index, proof: tree.inclusionProof(index), checkpoint: head.checkpoint, extra });
+        const proof = tree.inclusionProof(index);
+        return formatProof({ index, proof, checkpoint: head.checkpoint, extra }, hashText);
       },
     };
   }

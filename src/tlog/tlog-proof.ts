@@ -40,11 +40,17 @@ const MAX_PROOF_LENGTH = 1_200_000;
 /** A tree of 2^53 leaves is as high. */
 const MAX_PATH = 53;
 
-/** The proof as text, to be kept in a `.tlog-proof` file. */
-export function formatProof({ index, proof, checkpoint, extra }: TlogProof): string {
+/**
+ * The proof as text, to be kept in a `.tlog-proof` file.
+ * @param hashText base64 of a hash; whoever makes many proofs of one tree can remember it
+ */
+export function formatProof(
+  { index, proof, checkpoint, extra }: TlogProof,
+  hashText: (hash: Uint8Array) => string = base64,
+): string {
   const lines = [HEADER];
   if (extra !== undefined) lines.push(`extra ${base64(extra)}`);
-  lines.push(`index ${index}`, ...proof.map(base64), "", checkpoint);
+  lines.push(`index ${index}`, ...proof.map(hashText), "", checkpoint);
   return lines.join("\n");
 }
 
@@ -110,6 +116,6 @@ function hashOf(line: string): Buffer {
   return hash;
 }
 
-function base64(bytes: Uint8Array): string {
+export function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
 }

@@ -68,7 +68,8 @@ export class Stretches {
   }
 
   #sortKeys(from: number, to: number): void {
-    for (const sort of [this.#sql.sortUsers, this.#sql.sortCredentials, this.#sql.sortPrincipals]) sort.run(from, to);
+    // In the order of the table, so that each is put at its end.
+    for (const sort of [this.#sql.sortCredentials, this.#sql.sortPrincipals, this.#sql.sortUsers]) sort.run(from, to);
   }
 
   #size(): number {
