@@ -1,3 +1,4 @@
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Journal } from "../../src/audit/journal.ts";
 import type { Operation } from "../../src/audit/operation.ts";
@@ -59,6 +60,18 @@ describe("a search in a SQLite log of several stretches", () => {
     expect(await journal.records({ from: 0, limit: 10, since: now + 8_998_000 })).toMatchObject({
       records: [{ index: 8998 }, { index: 8999 }],
     });
+  });
+
+  it("keeps no keys of changes that were pruned", () => {
+    const db = new DatabaseSync(folder.database);
+    const keys = () => db.prepare("SELECT what, count(*) AS keys FROM found_by GROUP BY what ORDER BY what").all();
+    // Of the four stretches that are full.
+    const kept = (count: number) => ["credential", "principal", "user"].map((what) => ({ what, keys: count }));
+    expect(keys()).toEqual(kept(8192));
+    db.exec("BEGIN; DELETE FROM changes WHERE first_idx < 5000");
+    expect(keys()).toEqual(kept(3192));
+    db.exec("ROLLBACK");
+    db.close();
   });
 
   it("looks at no more than some thousand rows for a page, and says where to go on", async () => {

@@ -82,6 +82,10 @@ export const frequentCodes: readonly string[] = [
 /** What the indexes of the others hold; a search must say it in the same words. */
 export const isRareCode = `code NOT IN (${frequentCodes.map((code) => `'${code}'`).join(", ")})`;
 
+/** Each by its whole key, or all of a stretch would be read for every change. */
+const forget = (what: string, column: string) => `DELETE FROM found_by
+      WHERE stretch = OLD.first_idx >> ${STRETCH_BITS} AND what = '${what}' AND key = OLD.${column} AND first_idx = OLD.first_idx;`;
+
 /**
  * Schema version 2: the tree and its signed heads, bodies that can be pruned, and search. Small columns come first: a
  * hash is read without the body behind it. What version 1 had is in records_1 and changes_1 until it is copied.
@@ -150,8 +154,7 @@ export const version2 = `
     PRIMARY KEY (stretch, what, key, first_idx)
   ) STRICT, WITHOUT ROWID;
   CREATE TRIGGER changes_forgotten AFTER DELETE ON changes BEGIN
-    DELETE FROM found_by WHERE stretch = OLD.first_idx >> ${STRETCH_BITS} AND first_idx = OLD.first_idx
-      AND (what, key) IN (('user', OLD.user_key), ('credential', OLD.credential_id), ('principal', OLD.principal));
+    ${forget("credential", "credential_id")} ${forget("principal", "principal")} ${forget("user", "user_key")}
   END;
 
   CREATE TABLE leases (
