@@ -101,7 +101,8 @@ export class GroupCommit {
     });
     if (outcome.ok) return outcome.result as OperationResults[K];
     if (outcome.failure === "refused") throw refused(outcome.message);
-    throw outcome.failure === "poisoned" ? poisoned(outcome.message) : unavailable(outcome.message);
+    const forGood = outcome.failure === "poisoned" || outcome.failure === "key-replaced";
+    throw forGood ? stopped(outcome.message) : unavailable(outcome.message);
   }
 
   /** Writes what waits and takes nothing more. */
@@ -229,7 +230,7 @@ function refused(why: string): LockkeeperError {
   return new LockkeeperError("internal", `The audit log does not take this record: ${why}.`);
 }
 
-function poisoned(why: string): LockkeeperError {
+function stopped(why: string): LockkeeperError {
   return new LockkeeperError(
     "audit-unavailable",
     `The audit log takes no records any more, so nothing was sent to IAM: ${why}.`,

@@ -25,6 +25,15 @@ export class LogFault extends Error {
 export const whatToDo =
   "Stop Lockkeeper and look at the log with `lockkeeper audit verify`; then put the right one back, or go on in a new one with `lockkeeper audit recover`";
 
+/** Tables in which each row belongs to a record: no operation can be the reason that one is there already. */
+const LOG_TABLES: ReadonlySet<string | undefined> = new Set(["records", "nodes", "checkpoints"]);
+
+/** @param table in which the next record's row is there already; undefined when that is not why a write has failed */
+export function foreignRow(table: string | undefined): LogFault | undefined {
+  if (!LOG_TABLES.has(table)) return undefined;
+  return new LogFault(`its table ${table} has a row behind its newest head, which nobody has signed. ${whatToDo}`);
+}
+
 export function signHead({ origin, signer }: LogIdentity, size: number, root: Buffer): Head {
   return { size, root, checkpoint: signNote(formatCheckpoint({ origin, size, root }), [signer]) };
 }

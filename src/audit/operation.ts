@@ -51,9 +51,10 @@ export type OperationResult = OperationResults[Operation["kind"]];
 /**
  * Why an operation did not come out: `refused`, it breaks a rule of the log and always will; `not-written`, the store
  * failed and it is certainly not in the log; `unknown`, the store failed and it may be; `poisoned`, it is certainly not
- * in the log, which is not the one that this store has written, and takes nothing until somebody has looked.
+ * in the log, which is not the one that this store has written, and takes nothing until somebody has looked;
+ * `key-replaced`, neither is it, and the log is as it should be, but this store's key is not its key any more.
  */
-export type OperationFailure = "refused" | "not-written" | "unknown" | "poisoned";
+export type OperationFailure = "refused" | "not-written" | "unknown" | "poisoned" | "key-replaced";
 
 /** How one operation of a batch came out. */
 export type OperationOutcome =

@@ -200,6 +200,24 @@ describe("several instances on one log in PostgreSQL", () => {
     expect(await recordsIn(database, schema)).toHaveLength(3);
   });
 
+  it.each([
+    ["checkpoints", "(size, note) VALUES (2, 'nobody signed this')"],
+    ["nodes", "(level, idx, hash) VALUES (1, 0, sha256(''))"],
+  ])("take nothing more when the table %s has a row that is only for the next record", async (table, row) => {
+    const journal = await open();
+    await journal.deny(aDenial(aChange()));
+    const next = table === "nodes" ? 255 : 1;
+    for (let n = 1; n < next; n += 1) await journal.deny(aDenial(aChange()));
+    await database.tamper(`INSERT INTO ${schema}.${table} ${row}`);
+    const refused = journal.deny(aDenial(aChange()));
+    await expect(refused).rejects.toMatchObject({
+      code: "audit-unavailable",
+      message: expect.stringMatching(`its table ${table} has a row behind its newest head`),
+    });
+    expect(journal.healthy()).toBe(false);
+    expect(await recordsIn(database, schema)).toHaveLength(next);
+  });
+
   describe("whose key is followed by another", () => {
     it("stop when another instance has begun to sign with the new one, and say so", async () => {
       const trusting = { ...testLogKeys, trustedKeys: [...testLogKeys.trustedKeys, nextTestKey.verifier] };
@@ -211,6 +229,22 @@ describe("several instances on one log in PostgreSQL", () => {
       );
       expect(former.healthy()).toBe(false);
       expect((await next.deny(aDenial(aChange()))).index).toBe(2);
+    });
+
+    it("stop, and are not called tampered with, though they do not know the new key", async () => {
+      const commits: boolean[] = [];
+      const store = await openPostgresStore({ ...database.address, schema, owner, keys: testLogKeys });
+      const former = openJournal(store, {
+        ...{ deadlineMs: 20_000, maxQueue: 4096, probeMs: 600_000 },
+        onCommit: ({ poisoned }) => commits.push(poisoned),
+      });
+      opened.push(former);
+      await former.deny(aDenial(aChange()));
+      await (await open(rotatedLogKeys)).deny(aDenial(aChange()));
+      await expect(store.check()).rejects.toThrow(/That is no fault of the log: start this one again with the new key/);
+      await expect(former.deny(aDenial(aChange()))).rejects.toThrow(/takes no records any more.*audit\.formerKeys/);
+      expect(former.healthy()).toBe(false);
+      expect(commits).toEqual([false, false]);
     });
 
     it("do not start again with the former one", async () => {

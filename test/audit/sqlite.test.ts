@@ -47,6 +47,37 @@ describe("the SQLite store", () => {
     expect(receipt.index).toBe(before + 2);
   });
 
+  it.each([
+    ["records", "(idx, leaf_hash, uid, correlation, code, time, body) VALUES (1, x'00', 'u', 'c', 'x', 1, '{}')"],
+    ["checkpoints", "(size, note) VALUES (2, 'nobody signed this')"],
+  ])("takes nothing more when the table %s has a row that is only for the next record", async (table, row) => {
+    const other = dataFolder();
+    const gateway = await openOn(other.database);
+    open.push(gateway);
+    await gateway.deny(aDenial(aChange()));
+    const by = new Attacker(other.database);
+    by.run(`INSERT INTO ${table} ${row}`);
+    by.close();
+    const refused = gateway.deny(aDenial(aChange()));
+    await expect(refused).rejects.toMatchObject({ code: "audit-unavailable" });
+    expect(gateway.healthy()).toBe(false);
+    other.remove();
+  });
+
+  it("follows no log that is signed with another key since", async () => {
+    const other = dataFolder();
+    const trusting = { ...testLogKeys, trustedKeys: rotatedLogKeys.trustedKeys };
+    const gateway = await openOn(other.database, { keys: trusting });
+    await gateway.deny(aDenial(aChange()));
+    const command = await openOn(other.database, { exclusive: false, keys: trusting });
+    open.push(command);
+    await gateway.close();
+    open.push(await openOn(other.database, { keys: rotatedLogKeys }));
+    await expect(command.deny(aDenial(aChange()))).rejects.toThrow(/another instance signs it with the key .*6155dea4/);
+    expect(recordsIn(other.database)).toHaveLength(2);
+    other.remove();
+  });
+
   it("does not open when a key that was replaced has signed its newest head, though no row says that it was", async () => {
     const other = dataFolder();
     await (await openOn(other.database)).close();

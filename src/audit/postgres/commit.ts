@@ -1,8 +1,9 @@
-import { LogFault } from "../head.ts";
+import { foreignRow, LogFault } from "../head.ts";
+import { KeyReplaced } from "../key-change.ts";
 import type { Operation, OperationFailure, OperationOutcome } from "../operation.ts";
 import type { Connection } from "./connection.ts";
 import { BrokenRule } from "./postgres-tables.ts";
-import { reasonOf, sqlState } from "./session.ts";
+import { reasonOf, sqlState, tableWithSuchRow } from "./session.ts";
 import type { PreparedBatch, Writer } from "./writer.ts";
 
 /**
@@ -26,7 +27,7 @@ export async function commit(
     const outcomes = await writer.commit(prepared);
     if (!("rolledBack" in outcomes)) return outcomes;
     writer.forget();
-    const { rolledBack } = outcomes;
+    const rolledBack = connection.poisonedBy(foreignRow(tableWithSuchRow(outcomes.rolledBack)) ?? outcomes.rolledBack);
     return breaksRule(rolledBack)
       ? refused(connection, batch, rolledBack)
       : allFailed(batch, "not-written", rolledBack);
@@ -99,6 +100,7 @@ function breaksRule(error: unknown): boolean {
 function allFailed(batch: readonly Operation[], failure: OperationFailure, error: unknown): OperationOutcome[] {
   // There is nothing in an empty batch that could carry the answer.
   if (batch.length === 0) throw error;
-  const poisoned = failure === "not-written" && error instanceof LogFault;
-  return batch.map(() => ({ ok: false, failure: poisoned ? "poisoned" : failure, message: reasonOf(error) }));
+  const fault = failure === "not-written" && error instanceof LogFault;
+  const stopped = error instanceof KeyReplaced ? "key-replaced" : "poisoned";
+  return batch.map(() => ({ ok: false, failure: fault ? stopped : failure, message: reasonOf(error) }));
 }

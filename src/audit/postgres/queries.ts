@@ -75,6 +75,12 @@ export class Queries {
     return this.#head;
   }
 
+  /** The verifier key under which the log is signed; null of an empty one. */
+  async vkey(): Promise<string | null> {
+    const [row] = await this.#ask(statements.vkey, []);
+    return textOrNull(row?.["vkey"]);
+  }
+
   async #proven(index: number): Promise<(LoggedRecord & ProvenReceipt) | undefined> {
     const head = await this.newestHead();
     if (head === undefined || index >= head.size) return undefined;
@@ -175,6 +181,7 @@ function apiKey(row: Row): StoredApiKey {
 
 const statements = {
   head: "SELECT checkpoint FROM head",
+  vkey: "SELECT vkey FROM head",
   record: "SELECT idx, encode(leaf_hash, 'hex') AS hash, body FROM records WHERE idx = $1",
   claimed: "SELECT change_id, body_hash FROM idempotency WHERE principal = $1 AND key = $2 AND expires_at > $3",
   recordsOf: `SELECT idx, encode(leaf_hash, 'hex') AS hash, body

@@ -139,6 +139,11 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error && error.message !== "" ? error.message : String(error);
 }
 
+/** The table in which a row is there already (unique_violation); undefined for any other error. */
+export function tableWithSuchRow(error: unknown): string | undefined {
+  return error instanceof pg.DatabaseError && error.code === "23505" ? error.table : undefined;
+}
+
 /** An error's SQLSTATE; undefined when it is not the server's. https://www.postgresql.org/docs/current/errcodes-appendix.html */
 export function sqlState(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;

@@ -1,6 +1,7 @@
 import pg from "pg";
 import { LockkeeperError } from "../../errors.ts";
-import type { LogKeys } from "../log-keys.ts";
+import { assertSameKey } from "../key-change.ts";
+import type { LogIdentity, LogKeys } from "../log-keys.ts";
 import { assertNotSmaller } from "../log-tail.ts";
 import type { Operation, OperationOutcome, Query, QueryResult, QueryResults, Store } from "../operation.ts";
 import { type Endpoint, endpointOf, type PostgresAddress } from "./address.ts";
@@ -42,7 +43,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     await takeUpKey(connection, { mayChange: exclusive, now: now() });
     const { identity } = await connection.toWrite();
     const pool = openPool({ endpoint, schema });
-    return new PostgresStore(connection, pool, new Queries(pool.ask, identity));
+    return new PostgresStore(connection, pool, new Queries(pool.ask, identity), identity);
   } catch (cause) {
     connection.discard();
     if (cause instanceof LockkeeperError && cause.code === "configuration") throw cause;
@@ -58,11 +59,13 @@ class PostgresStore implements Store {
   readonly #connection: Connection;
   readonly #pool: ReadPool;
   readonly #queries: Queries;
+  readonly #identity: LogIdentity;
   /** The commit that is under way; one begins when the one before it has ended. */
   #last: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
-  constructor(connection: Connection, pool: ReadPool, queries: Queries) {
+  constructor(connection: Connection, pool: ReadPool, queries: Queries, identity: LogIdentity) {
+    this.#identity = identity;
     this.#connection = connection;
     this.#pool = pool;
     this.#queries = queries;
@@ -84,8 +87,11 @@ class PostgresStore implements Store {
   }
 
   async check(): Promise<void> {
-    const remembered = this.#connection.known?.head;
+    const known = this.#connection.known;
+    const remembered = known?.head;
     try {
+      // A head under a new key is no fault of the log, also where that key is not known.
+      if (known !== undefined) assertSameKey(await this.#queries.vkey(), known.vkey, this.#identity);
       const found = await this.#queries.newestHead();
       if (remembered !== undefined) assertNotSmaller(found, remembered);
     } catch (error) {

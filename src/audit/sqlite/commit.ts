@@ -1,7 +1,8 @@
-import { LogFault } from "../head.ts";
+import { foreignRow, LogFault } from "../head.ts";
+import { KeyReplaced } from "../key-change.ts";
 import type { Operation, OperationFailure, OperationOutcome } from "../operation.ts";
 import type { Connection } from "./connection.ts";
-import { codeOf, messageOf, SQLITE_BUSY, SQLITE_CONSTRAINT } from "./sqlite-error.ts";
+import { codeOf, messageOf, SQLITE_BUSY, SQLITE_CONSTRAINT, tableWithSuchRow } from "./sqlite-error.ts";
 import type { Writer } from "./writer.ts";
 
 /**
@@ -26,9 +27,10 @@ export function commit(connection: Connection, batch: readonly Operation[]): Ope
   try {
     if (batch.length === 0) writer.db.exec("UPDATE migrations SET applied_at = applied_at WHERE version = 1");
     outcomes = writer.run(batch);
-  } catch (error) {
+  } catch (cause) {
+    const error = foreignRow(tableWithSuchRow(cause)) ?? cause;
     const code = codeOf(error);
-    const brokeRule = code === undefined || code === SQLITE_CONSTRAINT;
+    const brokeRule = !(error instanceof LogFault) && (code === undefined || code === SQLITE_CONSTRAINT);
     if (!writer.rollback() || !brokeRule) {
       connection.discard({ unsynced: false });
       return allFailed(batch, "not-written", connection.poisonedBy(error));
@@ -79,6 +81,7 @@ function uidOf(operation: Operation): string[] {
 function allFailed(batch: readonly Operation[], failure: OperationFailure, error: unknown): OperationOutcome[] {
   // There is nothing in an empty batch that could carry the answer.
   if (batch.length === 0) throw error;
-  const poisoned = error instanceof LogFault;
-  return batch.map(() => ({ ok: false, failure: poisoned ? "poisoned" : failure, message: messageOf(error) }));
+  const fault = error instanceof LogFault;
+  const stopped = error instanceof KeyReplaced ? "key-replaced" : "poisoned";
+  return batch.map(() => ({ ok: false, failure: fault ? stopped : failure, message: messageOf(error) }));
 }

@@ -13,6 +13,12 @@ export function codeOf(error: unknown): number | undefined {
   return isSqlite ? Number(error.errcode) & 0xff : undefined;
 }
 
+/** The table in which a row is there already; undefined for any other error. https://www.sqlite.org/rescode.html#constraint_unique */
+export function tableWithSuchRow(error: unknown): string | undefined {
+  if (codeOf(error) !== SQLITE_CONSTRAINT) return undefined;
+  return /^UNIQUE constraint failed: (\w+)\./.exec(messageOf(error))?.[1];
+}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

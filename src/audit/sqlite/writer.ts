@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { GrowingTree } from "../../tlog/growing-tree.ts";
 import { type Head, openHead } from "../head.ts";
+import { assertSameKey } from "../key-change.ts";
 import { LogBatch } from "../log-batch.ts";
 import type { LogIdentity } from "../log-keys.ts";
 import { assertNotSmaller, catchUp, verifyTail } from "../log-tail.ts";
@@ -21,6 +22,8 @@ export class Writer {
   readonly #stretches: Stretches;
   readonly #tree: GrowingTree;
   #head: Head | undefined;
+  /** The verifier key under which it is signed; null of an empty log. */
+  #vkey: string | null = null;
   /** Of the transaction that is open. */
   #next: Head | undefined;
 
@@ -37,6 +40,7 @@ export class Writer {
     const { tree, head } = atOneMoment(db, () => verifyTail(this.log.tail(), identity, remembered));
     this.#tree = tree;
     this.#head = head;
+    if (head !== undefined) this.#vkey = openHead(head.checkpoint, identity).vkey;
   }
 
   /** The newest head that is known to be durable. */
@@ -86,6 +90,7 @@ export class Writer {
   commit(): void {
     this.db.exec("COMMIT");
     this.#tree.mark();
+    if (this.#next !== this.#head) this.#vkey = this.#identity.signer.verifier;
     this.#head = this.#next;
   }
 
@@ -122,8 +127,10 @@ export class Writer {
     atOneMoment(this.db, () => verifyTail(this.log.tail(), this.#identity, this.#head));
   }
 
-  #follow(found: Head): void {
+  #follow(found: ReturnType<typeof openHead>): void {
+    assertSameKey(found.vkey, this.#vkey, this.#identity);
     catchUp(this.#tree, this.log.leaves(this.#tree.size, found.size), found);
     this.#head = found;
+    this.#vkey = found.vkey;
   }
 }
