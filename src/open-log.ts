@@ -68,7 +68,7 @@ export async function newestHead(
 
 export interface OutsideOptions {
   readonly config: Pick<Config, "audit" | "dataDir">;
-  readonly journal: Pick<Journal, "head" | "consistency">;
+  readonly journal: Pick<Journal, "head" | "consistency" | "proven">;
   readonly clock: Clock;
   readonly log: Logger;
   /** The log is not what an outside memory remembers: nothing more is to be written to it. */
@@ -86,6 +86,7 @@ export async function followOutside(options: OutsideOptions): Promise<Publisher>
     keys: configuredKeys(config),
     head: () => journal.head(),
     consistency: (from: number, to: number) => journal.consistency(from, to),
+    proven: (index: number) => journal.proven(index),
   };
   await compareWithOutside({
     memories,

@@ -1,4 +1,5 @@
 import { ED25519, parseSigner, parseVerifierKey, verifierKey } from "../tlog/note.ts";
+import { LogFault, whatToDo } from "./head.ts";
 import { type LogIdentity, type LogKeys, logIdentity } from "./log-keys.ts";
 
 /** Which of the logs that followed one another an origin names: 0 is the first, n the one that recovery n opened. */
@@ -52,6 +53,18 @@ export function identityUnder(keys: LogKeys, origin: string): LogIdentity {
   if (own !== undefined) return logIdentity(own);
   throw new Error(
     `it is the log ${origin}, and this Lockkeeper is to write the log ${keys.origin}. A log keeps its name: set audit.origin to ${lineageOf(origin).base}, or give the other log a place of its own (dataDir, or postgres.schema)`,
+  );
+}
+
+/**
+ * A recovery puts its record into the log that it opens before anybody else sees that log.
+ * @param keys as configured: of the first log
+ * @throws LogFault when a log that a recovery has opened has no first record
+ */
+export function assertBegun({ origin }: Pick<LogIdentity, "origin">, keys: LogKeys, hasFirst: boolean): void {
+  if (hasFirst || origin === keys.origin) return;
+  throw new LogFault(
+    `it was emptied: it is the log ${origin}, and the record of the recovery with which that begins is missing. ${whatToDo}`,
   );
 }
 

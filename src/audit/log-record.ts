@@ -47,12 +47,15 @@ export interface Recovery {
   };
 }
 
+/** Of the record with which a log begins that a recovery has opened. */
+export const RECOVERED_CODE = "lockkeeper.audit.recovered";
+
 /** A log was given up and a new one begun: the first record of the new one, which ties the two together. */
 export function recoveredRecord(recovery: Recovery, time: number): AuditRecord {
   const { reason, operator, origin, verifierKey, account, sealed, outside, carried } = recovery;
   return auditRecord({
     ...by(operator),
-    code: "lockkeeper.audit.recovered",
+    code: RECOVERED_CODE,
     correlation: randomUUIDv7(),
     time,
     activity: "Create",

@@ -34,11 +34,12 @@ function postgresFixture(): PostgresFixture {
     reader: (sealed) =>
       openPostgresReader({ ...database.address, schema: sealed === undefined ? schema : `${schema}_sealed_${sealed}` }),
     async tamper(sql) {
-      const qualified = sql.replace("UPDATE ", `UPDATE ${schema}.`);
-      await database.admin(`ALTER TABLE ${schema}.records DISABLE TRIGGER keep`);
-      await database.admin(qualified);
-      await database.admin(`ALTER TABLE ${schema}.records ENABLE TRIGGER keep`);
+      await database.tamper(sql.replaceAll(/(UPDATE|DELETE FROM|INSERT INTO) /g, `$1 ${schema}.`));
     },
+    makeEmpty: () =>
+      database.tamper(
+        `UPDATE ${schema}.head SET size = 0, root = sha256(''), checkpoint = NULL, vkey = 'anything'; DELETE FROM ${schema}.keys`,
+      ),
     destroy: async () => {},
   };
 }

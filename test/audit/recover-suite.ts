@@ -32,6 +32,8 @@ export interface RecoverFixture {
   reader(sealed?: number): Promise<LogReader>;
   /** Changes the log behind everybody's back. */
   tamper(sql: string): Promise<void>;
+  /** After its records are gone: leaves nothing of it but a key of anybody's. */
+  makeEmpty(): Promise<void>;
   destroy(): Promise<void>;
 }
 
@@ -300,6 +302,31 @@ export function recoverSuite(name: string, make: () => Promise<RecoverFixture>):
       await expect(fixture.open()).rejects.toThrow(/record 1 is not the one/);
       await recover(fixture);
       await (await fixture.open()).close();
+    });
+
+    it("is the way out of a log that was emptied under the name of a recovered one, which nobody opens", async () => {
+      const journal = await fixture.open();
+      await journal.deny(aDenial(aChange()));
+      const head = await journal.head();
+      await journal.close();
+      for (const table of ["records", "checkpoints", "changes"]) await fixture.tamper(`DELETE FROM ${table}`);
+      await fixture.tamper("UPDATE settings SET value = 'lockkeeper.test/log/recovered-1' WHERE name = 'origin'");
+      await fixture.makeEmpty();
+      await expect(fixture.open()).rejects.toThrow(/it was emptied: it is the log lockkeeper\.test\/log\/recovered-1/);
+      expect(await recordsOf(fixture)).toEqual([]);
+      const done = await recover(fixture, { memories: [aMemory(head?.checkpoint ?? "")] });
+      expect(done).toMatchObject({ origin: "lockkeeper.test/log/recovered-2", sealed: { size: 0, checkpoint: null } });
+      await (await fixture.open()).close();
+    });
+
+    it("leaves a log that is wrong when its first record does not tell of the recovery", async () => {
+      const journal = await fixture.open(keysUnder(testLogKeys, originAfter(testLogKeys.origin, 1)));
+      await journal.deny(aDenial(aChange()));
+      await journal.close();
+      const reader = await fixture.reader();
+      const { faults } = await verifyLog(reader, { trustedKeys: [], now });
+      await reader.close();
+      expect(faults).toMatchObject([{ kind: "recovery-missing", index: 0 }]);
     });
 
     it("never uses an origin twice, though the database was put back to one before an earlier recovery", async () => {

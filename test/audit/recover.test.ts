@@ -47,6 +47,11 @@ function sqliteFixture(): SqliteFixture {
       db.exec(sql);
       db.close();
     },
+    async makeEmpty() {
+      const db = new DatabaseSync(folder.database);
+      db.exec("DELETE FROM keys; INSERT INTO keys (first_size, vkey) VALUES (1, 'anything')");
+      db.close();
+    },
     destroy: async () => folder.remove(),
   };
 }

@@ -4,6 +4,7 @@ import { openNote, parseVerifier } from "../../tlog/note.ts";
 import { verifyConsistency } from "../../tlog/proof.ts";
 import { keysUnder, lineageOf } from "../lineage.ts";
 import type { ComparableLog } from "./memory.ts";
+import { recoveryKnows } from "./recovery-record.ts";
 
 /** How a log stands to a checkpoint that it does not contradict; `recovered` when that is of a log before it. */
 export type Comparison = "ahead" | "same" | "recovered";
@@ -11,7 +12,7 @@ export type Comparison = "ahead" | "same" | "recovered";
 /**
  * Compares the log with a checkpoint that was remembered outside. The checkpoint must have been signed by a key of this
  * log, and the log's signed head must be an extension of it: a consistency proof of RFC 6962, O(log n), says so. One of an
- * earlier log of the same lineage was left behind by a recovery, whose record tells of it.
+ * earlier log of the same lineage was left behind by a recovery: the log's first record must tell of it.
  * @param memory name of where it was remembered
  * @param note hostile until its signature was checked
  * @throws LockkeeperError `audit-rolled-back` or `configuration`
@@ -25,7 +26,13 @@ export async function compareWithLog(memory: string, note: string, log: Comparab
   if (then.recovery > now.recovery) {
     throw rolledBack(memory, `remembers the log ${remembered.origin}, which a recovery opened, and here is ${origin}`);
   }
-  if (then.recovery < now.recovery) return "recovered";
+  if (then.recovery < now.recovery) {
+    if (await recoveryKnows(log, origin, { ...remembered, note })) return "recovered";
+    throw rolledBack(
+      memory,
+      `remembers ${records(remembered.size)} of the log ${remembered.origin}, and no recovery that knew of them is the first record of ${origin}`,
+    );
+  }
   const size = head?.size ?? 0;
   if (remembered.size > size) throw rolledBack(memory, smaller(remembered.size, size));
   const proof = await log.consistency(remembered.size, size);

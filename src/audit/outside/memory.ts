@@ -2,7 +2,7 @@ import type { Journal, SignedHead } from "../journal.ts";
 import type { LogKeys } from "../log-keys.ts";
 
 /** The log as far as it takes to compare it with what was remembered outside, and to send its newest head there. */
-export interface ComparableLog extends Pick<Journal, "head" | "consistency"> {
+export interface ComparableLog extends Pick<Journal, "head" | "consistency" | "proven"> {
   /** As configured: of the first log of its lineage. */
   readonly keys: Pick<LogKeys, "origin" | "trustedKeys">;
 }

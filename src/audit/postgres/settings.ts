@@ -1,4 +1,4 @@
-import { identityUnder } from "../lineage.ts";
+import { assertBegun, identityUnder } from "../lineage.ts";
 import type { LogIdentity, LogKeys } from "../log-keys.ts";
 import type { Ask } from "./log-rows.ts";
 
@@ -13,7 +13,7 @@ export interface Ownership {
  * Who the log in a schema is: the one that is configured, or the one that a recovery has opened in its place. The first
  * instance to open an empty schema says whose it is.
  * @param ask inside a transaction that holds the head
- * @throws Error when the log is another owner's, or another log
+ * @throws Error when the log is another owner's, or another log; LogFault when it was emptied after a recovery
  */
 export async function identityOf(ask: Ask, { owner, keys }: Ownership): Promise<LogIdentity> {
   const rows = await ask("SELECT name, value FROM settings", []);
@@ -29,5 +29,7 @@ export async function identityOf(ask: Ask, { owner, keys }: Ownership): Promise<
       `it belongs to ${whose}, and this Lockkeeper works for ${mine}. Give each a schema of its own (postgres.schema)`,
     );
   }
-  return identityUnder(keys, settings.get("origin") ?? "");
+  const identity = identityUnder(keys, settings.get("origin") ?? "");
+  assertBegun(identity, keys, (await ask("SELECT 1 FROM records WHERE idx = 0", [])).length > 0);
+  return identity;
 }

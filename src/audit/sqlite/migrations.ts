@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { identityUnder } from "../lineage.ts";
+import { assertBegun, identityUnder } from "../lineage.ts";
 import { type LogIdentity, type LogKeys, logIdentity } from "../log-keys.ts";
 import { growTree } from "./grow-tree.ts";
 import { version1, version2, version2Indexes } from "./schema.ts";
@@ -63,11 +63,13 @@ export function migrate(db: DatabaseSync, options: DatabaseOptions): void {
 
 /**
  * Who the log in a database is: the one that is configured, or the one that a recovery has opened in its place.
- * @throws Error when the log is another owner's, or another log
+ * @throws Error when the log is another owner's, or another log; LogFault when it was emptied after a recovery
  */
 export function identityOf(db: DatabaseSync, { owner, keys }: DatabaseOptions): LogIdentity {
   assertOwner(db, owner);
-  return identityUnder(keys, setting(db, "origin"));
+  const identity = identityUnder(keys, setting(db, "origin"));
+  assertBegun(identity, keys, db.prepare("SELECT 1 FROM records WHERE idx = 0").get() !== undefined);
+  return identity;
 }
 
 function assertOwner(db: DatabaseSync, owner: string): void {

@@ -30,6 +30,8 @@ const faultKinds = [
   "repeated",
   /** A superseded change, and not the change that took its place behind it. */
   "superseder-missing",
+  /** A log that is called a recovered one, and whose first record tells of no recovery. */
+  "recovery-missing",
   /** A change whose end was never recorded, though the log went on. */
   "no-end",
   /** Part of an export is missing, or not what it says. */

@@ -26,6 +26,8 @@ export class RecordPass {
   /** Records that were there, and bodies that were hashed. */
   records = 0;
   bodies = 0;
+  /** Body of the record at index 0; undefined when there is none. */
+  first: Buffer | undefined;
   readonly #checks: RecordChecks;
   /** Index of the last record that a recovery has copied as it was, though it may be anything. */
   #anything = 0;
@@ -70,6 +72,7 @@ export class RecordPass {
       pruned.miss(index);
       changes.skip();
     } else {
+      if (index === 0) this.first = body;
       this.bodies += 1;
       const outline = this.#outlineOf(entry, body);
       if (outline !== undefined) {

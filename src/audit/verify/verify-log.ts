@@ -9,6 +9,7 @@ import { outlineOf } from "./outline.ts";
 import { Outside } from "./outside.ts";
 import { Pruned } from "./pruned.ts";
 import { RecordPass } from "./record-pass.ts";
+import { compareBeginning } from "./recovery.ts";
 import { TreeCheck } from "./tree-check.ts";
 import type { Verification, VerifyOptions } from "./verification.ts";
 
@@ -32,6 +33,7 @@ export async function verifyLog(reader: LogReader, options: VerifyOptions): Prom
   try {
     await look(reader, options, { size, heads, outside, tree, changes, pruned, pass, findings });
     await pass.settled();
+    compareBeginning(heads.origin, pass.first, findings);
     assertLookedAt({ size, heads, tree, findings });
   } finally {
     await background.close();

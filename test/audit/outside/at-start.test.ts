@@ -5,7 +5,7 @@ import { keysUnder } from "../../../src/audit/lineage.ts";
 import { compareWithOutside } from "../../../src/audit/outside/at-start.ts";
 import { outsideMemories } from "../../../src/audit/outside/open.ts";
 import { dataFolder } from "../../fixture/data-folder.ts";
-import { GrowingLog, logKeys, logOrigin } from "./growing-log.ts";
+import { GrowingLog, logKeys, logOrigin, recoveredLog } from "./growing-log.ts";
 import { HttpPlace } from "./http-place.ts";
 import { StrictWitness } from "./strict-witness.ts";
 
@@ -90,12 +90,50 @@ describe("a gateway's start", () => {
 
   it("says when a memory keeps a head of the log before a recovery", async () => {
     writeFileSync(file, new GrowingLog().append("a", "b").headAt(2).checkpoint);
+    const recovered = recoveredLog({ sealed: new GrowingLog().append("a", "b").headAt(2).checkpoint }).append("r");
+    await start(recovered);
+    expect(succeeded).toEqual(["file"]);
+    await start(recovered);
+    expect(succeeded).toEqual(["file"]);
+  });
+
+  it("is refused when a log has the name of a recovered one, and no recovery knew what is remembered", async () => {
+    const log = new GrowingLog().append("a", "b", "c");
+    const [older, newest] = [log.headAt(2).checkpoint, log.headAt(3).checkpoint];
     const keys = keysUnder(logKeys, `${logOrigin}/recovered-1`) ?? logKeys;
-    const recovered = new GrowingLog(keys, logKeys).append("r");
-    await start(recovered);
-    expect(succeeded).toEqual(["file"]);
-    await start(recovered);
-    expect(succeeded).toEqual(["file"]);
+    for (const unknowing of [
+      new GrowingLog(keys, logKeys).append("any record"),
+      recoveredLog({ sealed: null }),
+      recoveredLog({ sealed: older }),
+      recoveredLog({ sealed: newest.replace(/\n3\n/, "\n9\n"), outside: older }),
+    ]) {
+      writeFileSync(file, newest);
+      await expect(start(unknowing)).rejects.toMatchObject({
+        code: "audit-rolled-back",
+        message: expect.stringContaining(
+          `remembers 3 records of the log ${logOrigin}, and no recovery that knew of them`,
+        ),
+      });
+      expect(readFileSync(file, "utf8")).toBe(newest);
+    }
+    for (const knowing of [recoveredLog({ sealed: newest }), recoveredLog({ sealed: older, outside: newest })]) {
+      writeFileSync(file, older);
+      endpoint.text = undefined;
+      await start(knowing);
+      expect(readFileSync(file, "utf8")).toBe((await knowing.head())?.checkpoint);
+    }
+  });
+
+  it("is refused when the record of a recovery is not the one that was signed into the log", async () => {
+    writeFileSync(file, new GrowingLog().append("a").headAt(1).checkpoint);
+    const knowing = recoveredLog({ sealed: new GrowingLog().append("a").headAt(1).checkpoint });
+    const { body = null } = (await knowing.proven(0)) ?? {};
+    const other = recoveredLog({ sealed: null });
+    const proven = async (index: number) => {
+      const found = await GrowingLog.prototype.proven.call(other, index);
+      return found && { ...found, body: body ?? "" };
+    };
+    await expect(start(Object.assign(other, { proven }))).rejects.toMatchObject({ code: "audit-rolled-back" });
   });
 
   it("is refused when the whole log has gone", async () => {

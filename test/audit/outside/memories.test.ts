@@ -1,13 +1,12 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { keysUnder, originAfter } from "../../../src/audit/lineage.ts";
 import { fileMemory } from "../../../src/audit/outside/file-memory.ts";
 import { httpMemory } from "../../../src/audit/outside/http-memory.ts";
 import type { OutsideMemory } from "../../../src/audit/outside/memory.ts";
 import { generateKey } from "../../../src/tlog/note.ts";
 import { dataFolder } from "../../fixture/data-folder.ts";
-import { GrowingLog, logKeys, logOrigin } from "./growing-log.ts";
+import { GrowingLog, logKeys, logOrigin, recoveredLog } from "./growing-log.ts";
 import { HttpPlace } from "./http-place.ts";
 
 const timeoutMs = 2_000;
@@ -116,9 +115,11 @@ describe.each(kinds)("a memory in $kind", ({ open, put, kept }) => {
   });
 
   it("takes the first head of a recovered log after the last one of the log before, and never the other way round", async () => {
-    const recovered = keysUnderRecovery(1);
-    await open().remember(new GrowingLog().append("a", "b", "c"));
-    expect(await open().remember(new GrowingLog(recovered, logKeys).append("r"))).toMatchObject({ size: 1 });
+    const log = new GrowingLog().append("a", "b", "c");
+    await open().remember(log);
+    const unknowing = recoveredLog({ sealed: log.headAt(2).checkpoint });
+    await expect(open().remember(unknowing)).rejects.toMatchObject({ code: "audit-rolled-back" });
+    expect(await open().remember(recoveredLog({ sealed: log.headAt(3).checkpoint }))).toMatchObject({ size: 1 });
     expect(kept()).toContain(`${logOrigin}/recovered-1\n1\n`);
     await expect(open().remember(new GrowingLog().append("a", "b", "c", "d"))).rejects.toMatchObject({
       code: "audit-rolled-back",
@@ -214,10 +215,4 @@ describe("a memory at an HTTP endpoint", () => {
 function keysOf(origin: string) {
   const { signer, verifier } = generateKey(origin);
   return { origin, signingKey: signer, trustedKeys: [verifier] };
-}
-
-function keysUnderRecovery(recovery: number) {
-  const keys = keysUnder(logKeys, originAfter(logOrigin, recovery));
-  if (keys === undefined) throw new Error("it is of the lineage");
-  return keys;
 }

@@ -115,7 +115,7 @@ describe("the way of heads to one memory", () => {
     const lane = new Lane({
       ...options,
       memory,
-      log: { ...options.log, keys: options.log.keys, head: unreadable, consistency: unreadable },
+      log: { ...options.log, keys: options.log.keys, head: unreadable, consistency: unreadable, proven: unreadable },
     });
     expect(Math.round(await lane.step())).toBe(100);
     expect(rolledBack).toEqual([]);
