@@ -1,3 +1,5 @@
+import { isRareCode } from "../sqlite/schema.ts";
+
 /** What is to be pruned: whole numbers only, since they become part of SQL that both stores understand. */
 export interface Cut {
   /** Bodies from this index on stay. */
@@ -7,7 +9,12 @@ export interface Cut {
 }
 
 /** Records that say what became of the log itself: without them nobody could tell why others are missing. */
-const LASTING = "('lockkeeper.audit.recovered', 'lockkeeper.audit.pruned', 'lockkeeper.audit-key.changed')";
+export const lastingCodes: readonly string[] = [
+  "lockkeeper.audit.recovered",
+  "lockkeeper.audit.pruned",
+  "lockkeeper.audit-key.changed",
+];
+const LASTING = `(${lastingCodes.map((code) => `'${code}'`).join(", ")})`;
 
 /** Open changes, and those before them whose place they took: when one fails, the one before it is open again. */
 const HELD = `
@@ -17,11 +24,18 @@ const HELD = `
     SELECT older.superseded_id FROM held JOIN changes AS older ON older.id = held.id WHERE older.superseded_id IS NOT NULL
   )`;
 
-/** A change is pruned with all of its records or not at all. */
+/**
+ * A change is pruned with all of its records or not at all. Its row names them, but for a read-back that counts no more
+ * since the change is open again: an index leads to that.
+ */
 function isOver({ beforeIndex, now }: Cut): string {
-  return `one.first_idx < ${whole(beforeIndex)}
+  const cut = whole(beforeIndex);
+  return `one.first_idx < ${cut}
+    AND coalesce(one.outcome_idx, -1) < ${cut}
+    AND coalesce(one.reconciled_idx, -1) < ${cut}
     AND one.id NOT IN (SELECT id FROM held)
-    AND NOT EXISTS (SELECT 1 FROM records AS late WHERE late.correlation = one.id AND late.idx >= ${whole(beforeIndex)})
+    AND NOT EXISTS (
+      SELECT 1 FROM records AS late WHERE late.correlation = one.id AND ${isRareCode} AND late.idx >= ${cut})
     AND NOT EXISTS (
       SELECT 1 FROM idempotency WHERE idempotency.change_id = one.id AND idempotency.expires_at > ${whole(now)})`;
 }
