@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
+import { readOldLog } from "../../src/audit/recover/old-log.ts";
+import type { Sql } from "../../src/audit/sql.ts";
 import { openSqliteReader } from "../../src/audit/sqlite/reader.ts";
 import { openSqliteRecovery } from "../../src/audit/sqlite/recover.ts";
 import { version1 } from "../../src/audit/sqlite/schema.ts";
@@ -201,6 +203,31 @@ describe("recovering a data folder", () => {
     const journal = await fixture.open();
     expect(await journal.overdue(now + 60_000)).toMatchObject([{ id: change.id }]);
     await journal.close();
+    await fixture.destroy();
+  });
+
+  it("looks for the records of a change by an index, however large the old log is", async () => {
+    const fixture = sqliteFixture();
+    const journal = await fixture.open();
+    const change = aChange();
+    await journal.begin(anIntent(change, now));
+    await journal.close();
+    const db = new DatabaseSync(fixture.folder.database, { readOnly: true });
+    const plans: string[] = [];
+    const sql: Sql = {
+      async all(text, ...values) {
+        const plan = await sqliteSql(db).all(`EXPLAIN QUERY PLAN ${text}`, ...values);
+        plans.push(...plan.map((row) => String(row["detail"])).filter((step) => step.includes(" records")));
+        return sqliteSql(db).all(text, ...values);
+      },
+    };
+    expect(await readOldLog(sql, now)).toMatchObject({ changes: [{ change: { id: change.id } }], records: [0] });
+    expect(plans).toEqual([
+      "SEARCH records",
+      "SEARCH records USING INDEX records_by_code (code=?)",
+      "SEARCH records USING INTEGER PRIMARY KEY (rowid=?)",
+    ]);
+    db.close();
     await fixture.destroy();
   });
 

@@ -3,6 +3,7 @@ import type { OutcomeName } from "../../changes/outcome.ts";
 import { leafHash } from "../../tlog/hash.ts";
 import type { AuditRecord, ChangeRow, IdempotencyClaim, StoredApiKey } from "../journal.ts";
 import { numberOrNull, type Sql, type SqlRow, textOrNull } from "../sql.ts";
+import { isRareCode } from "../sqlite/schema.ts";
 
 /** A change of the old log that goes on in the new one. Indexes are those of the old log. */
 export interface OldChange {
@@ -45,8 +46,9 @@ export async function readOldLog(sql: Sql, now: number): Promise<OldLog> {
   const changes: OldChange[] = [];
   const records: number[] = [];
   const lost: string[] = [];
+  const readBacks = await readBacksIn(sql);
   for (const one of await changesThatGoOn(sql, now)) {
-    const steps = await stepsOf(sql, one.change.id);
+    const steps = await stepsOf(sql, one, readBacks);
     if (steps.some(({ hasBody }) => !hasBody) || !steps.some(({ index }) => index === one.firstIndex)) {
       lost.push(one.change.id);
       continue;
@@ -127,14 +129,39 @@ async function changesThatGoOn(sql: Sql, now: number): Promise<readonly OldChang
   return [...found.values()].sort((a, b) => a.firstIndex - b.firstIndex);
 }
 
-/** All records of a change, also those that its row does not name any more. */
-async function stepsOf(sql: Sql, changeId: string): Promise<readonly { index: number; hasBody: boolean }[]> {
+/**
+ * All records of a change, also read-backs that its row does not name any more since it was open again.
+ * @param readBacks of all changes
+ */
+async function stepsOf(sql: Sql, change: OldChange, readBacks: ReadonlyMap<string, readonly number[]>) {
+  const { id } = change.change;
+  const named = [change.firstIndex, change.outcomeIndex, change.reconciledIndex, ...(readBacks.get(id) ?? [])];
+  const steps: { index: number; hasBody: boolean }[] = [];
+  for (const index of new Set(named.filter((one) => one !== null))) {
+    const [row] = await sql.all(
+      `SELECT body IS NOT NULL AS has_body FROM records WHERE idx = $1 AND correlation = $2 AND code IN (
+        'credential.status.denied', 'credential.status.intent', 'credential.status.outcome', 'credential.status.reconciled')`,
+      index,
+      id,
+    );
+    if (row !== undefined) steps.push({ index, hasBody: row["has_body"] === true || row["has_body"] === 1 });
+  }
+  return steps;
+}
+
+/** Read-backs in the log, by the change that they are of: there are few of them, and an index leads to them. */
+async function readBacksIn(sql: Sql): Promise<ReadonlyMap<string, readonly number[]>> {
   const rows = await sql.all(
-    `SELECT idx, body IS NOT NULL AS has_body FROM records WHERE correlation = $1 AND code IN (
-      'credential.status.denied', 'credential.status.intent', 'credential.status.outcome', 'credential.status.reconciled')`,
-    changeId,
+    `SELECT idx, correlation FROM records WHERE code = 'credential.status.reconciled' AND ${isRareCode}`,
   );
-  return rows.map((row) => ({ index: Number(row["idx"]), hasBody: row["has_body"] === true || row["has_body"] === 1 }));
+  const found = new Map<string, number[]>();
+  for (const row of rows) {
+    const [id, index] = [String(row["correlation"]), Number(row["idx"])];
+    const indexes = found.get(id);
+    if (indexes === undefined) found.set(id, [index]);
+    else indexes.push(index);
+  }
+  return found;
 }
 
 function oldChange(row: SqlRow): OldChange {
