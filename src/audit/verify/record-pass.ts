@@ -69,7 +69,7 @@ export class RecordPass {
     if (leafHash.length !== HASH_BYTES)
       findings.add("body-changed", index, `The leaf hash of record ${index} is none.`);
     if (body === null) {
-      pruned.miss(index);
+      pruned.miss(index, entry.columns?.code);
       changes.skip();
     } else {
       if (index === 0) this.first = body;

@@ -234,7 +234,7 @@ const change = userChange();
 const ended = () =>
   outcomeRecord(change, aDecision(true), { name: "applied", awsRequestId: "1", httpStatus: 200 }, null, now);
 const begun = () => anIntent(change, now).record;
-const pruned = (beforeIndex: number) =>
+const pruned = (beforeIndex: number, records = beforeIndex) =>
   prunedRecord(
     {
       operator: { name: "root", uid: 0 },
@@ -242,7 +242,7 @@ const pruned = (beforeIndex: number) =>
       account: "123456789012",
       beforeIndex,
       before: now,
-      records: beforeIndex,
+      records,
       changes: 0,
       checkpoint: "",
     },
@@ -537,6 +537,35 @@ describe("verifying a log", () => {
     const { faults } = await verify(copy.database, { checkpoints: [{ name: "kept", text }] });
     expect(faults).toMatchObject([{ kind: "outside-differs", index: 315 }]);
     backup.remove();
+    copy.remove();
+  });
+
+  it.each([
+    { what: "more bodies are missing than a pruning has dropped", prunings: [[310, 3]], from: 0, first: 0 },
+    { what: "an older pruning hides what a newer one has not dropped", prunings: [[4], [310, 3]], from: 2, first: 4 },
+  ])("notices when $what", async ({ prunings, from, first }) => {
+    const copy = log.copy();
+    const by = new Attacker(copy.database);
+    for (const [before = 0, records] of prunings) by.insertRecord(by.size, pruned(before, records).body);
+    by.run("UPDATE records SET body = NULL WHERE idx >= ? AND idx < ?", from, from + 6);
+    by.rebuild(by.size);
+    by.close();
+    const { faults } = await verify(copy.database);
+    expect(faults).toMatchObject([{ kind: "body-missing", index: first }]);
+    copy.remove();
+  });
+
+  it("notices that a body of a kind that is never pruned is missing below a pruning", async () => {
+    const copy = log.copy();
+    const by = new Attacker(copy.database);
+    by.insertRecord(by.size, pruned(2).body);
+    by.insertRecord(by.size, pruned(by.size).body);
+    const first = by.size - 2;
+    by.run("UPDATE records SET body = NULL WHERE idx = ?", first);
+    by.rebuild(by.size);
+    by.close();
+    const { faults } = await verify(copy.database);
+    expect(faults).toMatchObject([{ kind: "body-missing", index: first }]);
     copy.remove();
   });
 
