@@ -40,7 +40,9 @@ export interface Recovery {
     readonly changes: number;
     readonly records: number;
     readonly apiKeys: number;
-    /** Indexes in the old log of carried records whose bytes are not those that were hashed when they were written. */
+    /** Carried records that no signed head of the old log proves to be as they were written. */
+    readonly unproven: number;
+    /** Indexes in the old log of the first of them. */
     readonly damaged: readonly number[];
     /** Open changes of which a record has no body, so that they could not be carried over. */
     readonly lost: readonly string[];

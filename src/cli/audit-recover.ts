@@ -74,7 +74,9 @@ function said({ origin, sealed, outside, carried }: Recovery): string[] {
     `The log ${origin} begins. What goes on in it: ${carried.changes} changes that are open or whose Idempotency-Key is still good, ${carried.apiKeys} API keys.`,
     ...(carried.damaged.length === 0
       ? []
-      : [`Records that were carried over though they are not what was written: ${carried.damaged.join(", ")}.`]),
+      : [
+          `${carried.unproven} records were carried over that the old log does not prove to be as they were written: ${carried.damaged.join(", ")}${carried.unproven > carried.damaged.length ? ", …" : ""}.`,
+        ]),
     ...(carried.lost.length === 0
       ? []
       : [

@@ -118,7 +118,7 @@ const samples: Record<EventCode, Readonly<Record<string, AuditRecord>>> = {
           { memory: "file /mnt/checkpoint", checkpoint },
           { memory: "endpoint https://memory.example", checkpoint: null, fault: "no answer" },
         ],
-        carried: { changes: 1, records: 2, apiKeys: 3, damaged: [2], lost: [] },
+        carried: { changes: 1, records: 2, apiKeys: 3, unproven: 1, damaged: [2], lost: [] },
       },
       now,
     ),

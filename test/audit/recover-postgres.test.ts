@@ -36,6 +36,7 @@ function postgresFixture(): PostgresFixture {
     async tamper(sql) {
       await database.tamper(sql.replaceAll(/(UPDATE|DELETE FROM|INSERT INTO) /g, `$1 ${schema}.`));
     },
+    bytes: (hex) => `'\\x${hex}'`,
     makeEmpty: () =>
       database.tamper(
         `UPDATE ${schema}.head SET size = 0, root = sha256(''), checkpoint = NULL, vkey = 'anything'; DELETE FROM ${schema}.keys`,

@@ -32,6 +32,8 @@ export interface RecoverFixture {
   reader(sealed?: number): Promise<LogReader>;
   /** Changes the log behind everybody's back. */
   tamper(sql: string): Promise<void>;
+  /** Bytes in SQL. */
+  bytes(hex: string): string;
   /** After its records are gone: leaves nothing of it but a key of anybody's. */
   makeEmpty(): Promise<void>;
   destroy(): Promise<void>;
@@ -265,6 +267,28 @@ export function recoverSuite(name: string, make: () => Promise<RecoverFixture>):
       await fixture.tamper("UPDATE records SET body = NULL WHERE idx = 1");
       const { carried } = await recover(fixture);
       expect(carried).toMatchObject({ changes: 1, records: 1, damaged: [0], lost: [emptied.id] });
+    });
+
+    it("proves what it carries by the old log's signed head, and calls nothing intact otherwise", async () => {
+      const fill = async () => {
+        const journal = await fixture.open();
+        for (const id of ["AKIAPROVEN0000000001", "AKIAPROVEN0000000002", "AKIAPROVEN0000000003"]) {
+          await journal.begin(anIntent(aChange({ credential: credential(id) }), now));
+        }
+        await journal.close();
+      };
+      await fill();
+      expect((await recover(fixture)).carried).toMatchObject({ records: 3, unproven: 0, damaged: [] });
+      const forged = (await recordsOf(fixture))[2]?.body?.replace("Inactive", "Active") ?? "";
+      const hash = leafHash(forged).toString("hex");
+      const exchanged = forged.replaceAll("'", "''");
+      await fixture.tamper(
+        `UPDATE records SET body = '${exchanged}', leaf_hash = ${fixture.bytes(hash)} WHERE idx = 2`,
+      );
+      // Its hash was exchanged as well, so the others' paths do not end at the signed root any more either.
+      expect((await recover(fixture)).carried).toMatchObject({ unproven: 3, damaged: [1, 2, 3] });
+      await fixture.tamper("UPDATE checkpoints SET note = 'signed by nobody'");
+      expect((await recover(fixture)).carried).toMatchObject({ unproven: 3, damaged: [1, 2, 3] });
     });
 
     it("leaves two logs that verify, each under the keys of its own name", async () => {

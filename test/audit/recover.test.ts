@@ -49,6 +49,7 @@ function sqliteFixture(): SqliteFixture {
       db.exec(sql);
       db.close();
     },
+    bytes: (hex) => `x'${hex}'`,
     async makeEmpty() {
       const db = new DatabaseSync(folder.database);
       db.exec("DELETE FROM keys; INSERT INTO keys (first_size, vkey) VALUES (1, 'anything')");
@@ -198,7 +199,7 @@ describe("recovering a data folder", () => {
     const done = await recover(fixture);
     expect(done).toMatchObject({
       sealed: { size: 2, checkpoint: null },
-      carried: { changes: 1, records: 1, damaged: [] },
+      carried: { changes: 1, records: 1, unproven: 1, damaged: [0] },
     });
     const journal = await fixture.open();
     expect(await journal.overdue(now + 60_000)).toMatchObject([{ id: change.id }]);

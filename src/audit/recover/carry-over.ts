@@ -1,8 +1,11 @@
+import { leafHash } from "../../tlog/hash.ts";
 import type { AuditRecord } from "../journal.ts";
+import type { LogKeys } from "../log-keys.ts";
 import { type Recovery, recoveredRecord } from "../log-record.ts";
 import type { Sql } from "../sql.ts";
 import type { Tables } from "../tables.ts";
 import { type OldChange, type OldLog, readOldRecord } from "./old-log.ts";
+import { OldTree } from "./old-tree.ts";
 
 /** A log that is being made, still empty, and that nobody else sees so far. */
 export interface NewLog {
@@ -20,6 +23,7 @@ const MAX_NAMED = 100;
  * Fills a new log: its first record tells of the old one; then come the records of the changes that go on, byte by byte
  * as they were and in their old order, and what is kept beside them. They are leaves of another tree now, so their old
  * receipts prove them in the old log only.
+ * @param keys as configured: they tell what is proven to be as it was written
  * @param recovery all of the first record but what is carried over
  * @returns what was carried over
  */
@@ -27,24 +31,28 @@ export async function carryOver(
   sql: Sql,
   old: OldLog,
   newLog: NewLog,
+  keys: LogKeys,
   recovery: Omit<Recovery, "carried">,
   time: number,
 ): Promise<Recovery["carried"]> {
+  const tree = new OldTree(sql, old, keys);
   const damaged: number[] = [];
   for (const index of old.records) {
-    if (!(await readOldRecord(sql, index)).intact) damaged.push(index);
+    const { body } = await readOldRecord(sql, index);
+    if (!(await tree.proves(index, leafHash(body)))) damaged.push(index);
   }
   const carried = {
     changes: old.changes.length,
     records: old.records.length,
     apiKeys: old.apiKeys.length,
+    unproven: damaged.length,
     damaged: damaged.slice(0, MAX_NAMED),
     lost: old.lost.slice(0, MAX_NAMED),
   };
   await newLog.append([recoveredRecord({ ...recovery, carried }, time)]);
   for (const indexes of chunks(old.records)) {
     const records: AuditRecord[] = [];
-    for (const index of indexes) records.push((await readOldRecord(sql, index)).record);
+    for (const index of indexes) records.push(await readOldRecord(sql, index));
     await newLog.append(records);
   }
   // The first record is the one of the recovery itself.

@@ -1,6 +1,5 @@
 import type { CredentialType, Status } from "../../changes/credential.ts";
 import type { OutcomeName } from "../../changes/outcome.ts";
-import { leafHash } from "../../tlog/hash.ts";
 import type { AuditRecord, ChangeRow, IdempotencyClaim, StoredApiKey } from "../journal.ts";
 import { numberOrNull, type Sql, type SqlRow, textOrNull } from "../sql.ts";
 import { isRareCode } from "../sqlite/schema.ts";
@@ -67,27 +66,16 @@ export async function readOldLog(sql: Sql, now: number): Promise<OldLog> {
   };
 }
 
-/**
- * A record of the old log to be appended to the new one.
- * @returns `intact`: its bytes are those that were hashed when it was written
- */
-export async function readOldRecord(sql: Sql, index: number): Promise<{ record: AuditRecord; intact: boolean }> {
-  const [row] = await sql.all(
-    "SELECT uid, correlation, code, time, body, leaf_hash FROM records WHERE idx = $1",
-    index,
-  );
+/** A record of the old log to be appended to the new one. */
+export async function readOldRecord(sql: Sql, index: number): Promise<AuditRecord> {
+  const [row] = await sql.all("SELECT uid, correlation, code, time, body FROM records WHERE idx = $1", index);
   if (row === undefined) throw new Error(`record ${index} has gone while it was read`);
-  const body = String(row["body"]);
-  const hash = row["leaf_hash"];
   return {
-    record: {
-      uid: String(row["uid"]),
-      correlation: String(row["correlation"]),
-      code: String(row["code"]),
-      time: Number(row["time"]),
-      body,
-    },
-    intact: hash instanceof Uint8Array && leafHash(body).equals(hash),
+    uid: String(row["uid"]),
+    correlation: String(row["correlation"]),
+    code: String(row["code"]),
+    time: Number(row["time"]),
+    body: String(row["body"]),
   };
 }
 

@@ -81,7 +81,7 @@ export async function recoverLog(options: RecoverOptions): Promise<Recovery> {
   let carried: Recovery["carried"] | undefined;
   await understood("The new log could not be put in place of the old one, which is as it was", () =>
     store.replace(recovery, newKeys, async (newLog) => {
-      carried = await carryOver(store.sql, old, newLog, told, now);
+      carried = await carryOver(store.sql, old, newLog, keys, told, now);
     }),
   );
   if (carried === undefined) throw new Error("the new log was not filled");

@@ -29,7 +29,7 @@ export function recoveredLog(
       account: "123456789012",
       sealed: { place: "sealed.db", origin: originAfter(logOrigin, recovery - 1), size: 9, checkpoint: known.sealed },
       outside: known.outside === undefined ? [] : [{ memory: "file x", checkpoint: known.outside }],
-      carried: { changes: 0, records: 0, apiKeys: 0, damaged: [], lost: [] },
+      carried: { changes: 0, records: 0, apiKeys: 0, unproven: 0, damaged: [], lost: [] },
     },
     0,
   );
