@@ -31,7 +31,10 @@ export async function readBackUntil(
   while (clock.now() + BETWEEN_LOOKS_MS < deadline) {
     await clock.sleep(BETWEEN_LOOKS_MS);
     try {
-      const observed = await iam.statusOf(change.credential, deadline - clock.now());
+      const left = deadline - clock.now();
+      // A machine that slept, or a clock that was set, wakes up late.
+      if (left <= 0) return undefined;
+      const observed = await iam.statusOf(change.credential, left);
       agreeing = observed === change.status ? agreeing + 1 : 0;
       if (agreeing === 2) return { result: "as-wanted", observed };
     } catch (error) {
