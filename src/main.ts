@@ -8,7 +8,7 @@ import { serve } from "./cli/serve.ts";
 import { systemClock } from "./clock.ts";
 import { loadConfig } from "./config.ts";
 import { LockkeeperError } from "./errors.ts";
-import { openLog } from "./open-log.ts";
+import { openLogToWrite } from "./open-log.ts";
 import { version } from "./version.ts";
 
 const output = {
@@ -22,7 +22,7 @@ async function withJournal(
   run: (options: KeyCommandOptions) => Promise<void>,
 ): Promise<void> {
   const config = loadConfig({ file });
-  const journal = await openLog({ config, owner: config.iam.account }, { exclusive: false });
+  const journal = await openLogToWrite({ config, owner: config.iam.account }, output.note);
   try {
     await run({ journal, clock: systemClock, output });
   } finally {

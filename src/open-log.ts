@@ -4,7 +4,8 @@ import type { Journal, SignedHead } from "./audit/journal.ts";
 import { keysUnder } from "./audit/lineage.ts";
 import type { LogKeys } from "./audit/log-keys.ts";
 import { openStore } from "./audit/open-store.ts";
-import { compareWithOutside } from "./audit/outside/at-start.ts";
+import { compareWithMemories, compareWithOutside } from "./audit/outside/at-start.ts";
+import type { ComparableLog } from "./audit/outside/memory.ts";
 import { outsideMemories } from "./audit/outside/open.ts";
 import { Publisher } from "./audit/outside/publisher.ts";
 import { keepOwnSigningKey, logKeys, readSigningKey } from "./audit/signing-key.ts";
@@ -33,6 +34,29 @@ export async function openLog(
 ): Promise<Journal> {
   const store = await openStore(config, { exclusive, owner, keys: configuredKeys(config) });
   return openJournal(store, { ...config.audit, ...(onCommit && { onCommit }), ...(onHealth && { onHealth }) });
+}
+
+/**
+ * The configured audit log for one command that writes to it, beside a gateway that may be running. It is compared with
+ * the outside memories first, as a gateway compares it, but they are told nothing: that is the gateways' work.
+ * @param warn told in a sentence of each memory that could not be asked
+ * @throws LockkeeperError as `openLog`; `audit-rolled-back` or `configuration` when a memory contradicts the log
+ */
+export async function openLogToWrite(options: OpenLogOptions, warn: (sentence: string) => void): Promise<Journal> {
+  const journal = await openLog(options, { exclusive: false });
+  try {
+    await compareWithMemories({
+      memories: outsideMemories(options.config.audit.outside),
+      log: comparable(options.config, journal),
+      onUnreachable: (memory, { message }) =>
+        warn(`The log could not be compared with the ${memory}, and is written to all the same: ${message}`),
+      onNothingRemembered: () => {},
+    });
+    return journal;
+  } catch (error) {
+    await journal.close();
+    throw error;
+  }
 }
 
 /** The keys of the configured log; one that nobody configured, the sandbox's, makes its own. */
@@ -82,12 +106,7 @@ export interface OutsideOptions {
 export async function followOutside(options: OutsideOptions): Promise<Publisher> {
   const { config, journal, clock, log, onRolledBack } = options;
   const memories = outsideMemories(config.audit.outside);
-  const compared = {
-    keys: configuredKeys(config),
-    head: () => journal.head(),
-    consistency: (from: number, to: number) => journal.consistency(from, to),
-    proven: (index: number) => journal.proven(index),
-  };
+  const compared = comparable(config, journal);
   await compareWithOutside({
     memories,
     log: compared,
@@ -111,4 +130,13 @@ export async function followOutside(options: OutsideOptions): Promise<Publisher>
   });
   publisher.start();
   return publisher;
+}
+
+function comparable(config: OutsideOptions["config"], journal: OutsideOptions["journal"]): ComparableLog {
+  return {
+    keys: configuredKeys(config),
+    head: () => journal.head(),
+    consistency: (from, to) => journal.consistency(from, to),
+    proven: (index) => journal.proven(index),
+  };
 }

@@ -3,7 +3,7 @@ import { pruneLog } from "../audit/prune/prune.ts";
 import { openSqlitePruning } from "../audit/sqlite/prune.ts";
 import type { Config } from "../config.ts";
 import { LockkeeperError } from "../errors.ts";
-import { configuredKeys, openLog } from "../open-log.ts";
+import { configuredKeys, openLogToWrite } from "../open-log.ts";
 import { type LogCommandOptions, operator } from "./audit-recover.ts";
 
 export interface AuditPruneArguments {
@@ -25,7 +25,7 @@ export async function auditPrune(
   const time = timeBefore(before, clock.now());
   const store = await openPruning(config);
   try {
-    const journal = await openLog({ config, owner }, { exclusive: false });
+    const journal = await openLogToWrite({ config, owner }, output.note);
     try {
       const { beforeIndex, records, changes } = await pruneLog({
         store,

@@ -1,6 +1,11 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { databaseFile } from "../../src/audit/open-store.ts";
 import { auditPrune } from "../../src/cli/audit-prune.ts";
 import { openLog } from "../../src/open-log.ts";
+import { cut, recordsIn } from "../audit/sqlite-fixture.ts";
 import { aChange, aDenial } from "../fixture/changes.ts";
 import { TestClock } from "../fixture/clock.ts";
 import { configuredLog, configuredAccount as owner } from "../fixture/configured-log.ts";
@@ -69,6 +74,29 @@ describe("lockkeeper audit prune", () => {
       });
     },
   );
+
+  it("does not write to a log that an outside memory contradicts, and tells a memory nothing", async () => {
+    const file = join(place.config.dataDir, "..", `${randomUUID()}.checkpoint`);
+    const config = {
+      ...place.config,
+      audit: { ...place.config.audit, outside: { ...place.config.audit.outside, file } },
+    };
+    const journal = await openLog({ config, owner }, { exclusive: true });
+    await journal.deny(aDenial(aChange()));
+    const newest = (await journal.head())?.checkpoint ?? "";
+    await journal.close();
+    place = { ...place, config };
+    writeFileSync(file, newest);
+    cut(databaseFile(config.dataDir), 3);
+    await expect(prune("90d")).rejects.toMatchObject({ code: "audit-rolled-back" });
+    expect(recordsIn(databaseFile(config.dataDir))).toHaveLength(3);
+    expect(readFileSync(file, "utf8")).toBe(newest);
+    rmSync(file);
+    mkdirSync(file);
+    await prune("90d");
+    expect(noted[0]).toMatch(/^The log could not be compared with the file .*, and is written to all the same: /);
+    rmdirSync(file);
+  });
 
   it("does not prune what is too young, whatever it is told", async () => {
     await expect(prune("2h")).rejects.toMatchObject({ code: "malformed-request" });
