@@ -1,6 +1,9 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { endpointOf } from "../../src/audit/postgres/address.ts";
+import { openPool } from "../../src/audit/postgres/pool.ts";
+import { openPostgresReader } from "../../src/audit/postgres/reader.ts";
 import { aChange, aDenial } from "../fixture/changes.ts";
 import { newSchema, postgresDatabase, recordsIn, type TestDatabase } from "../fixture/postgres.ts";
 import { type PostgresServer, startPostgres } from "../fixture/postgres-server.ts";
@@ -41,6 +44,30 @@ describe("a PostgreSQL on another machine", () => {
     await expect(openOn(database, newSchema(), { url, caFile: file("cert.pem") })).rejects.toThrow(
       /does not match certificate's altnames/,
     );
+  });
+});
+
+describe("a standby that takes the place of the primary", () => {
+  it("is not read by a gateway, which would take what it lacks for missing", async () => {
+    const server = await startPostgres();
+    const database = await postgresDatabase(server);
+    const [row] = await database.admin("SELECT current_setting('data_directory') AS data");
+    const schema = newSchema();
+    const store = await openOn(database, schema);
+    expect(await note(store)).toMatchObject([{ ok: true }]);
+    const pool = openPool({ endpoint: endpointOf(database.address), schema });
+    await pool.ask("SELECT 1", []);
+    await database.admin(`COPY (SELECT 1 WHERE false) TO '${row?.["data"]}/standby.signal'`);
+    await server.stop();
+    await server.start();
+    await expect(pool.ask("SELECT 1", [])).rejects.toThrow(/it is a standby, which may lag behind/);
+    await expect(store.check()).rejects.toThrow(/it is a standby/);
+    const reader = await openPostgresReader({ ...database.address, schema });
+    expect(await reader.size()).toBe(1);
+    await reader.close();
+    await pool.close();
+    await closeStores();
+    await server.remove();
   });
 });
 

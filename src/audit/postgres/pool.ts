@@ -27,7 +27,10 @@ export function openPool({ endpoint, schema }: Pick<SessionOptions, "endpoint" |
     max: SESSIONS,
     query_timeout: ANSWER_TIMEOUT_MS,
     idleTimeoutMillis: IDLE_MS,
-    onConnect: (client) => prepare(client, { schema, role: "reader", ...limits }),
+    onConnect: async (client) => {
+      await prepare(client, { schema, role: "reader", ...limits });
+      await assertPrimary(client);
+    },
   });
   // A session that is lost while nobody asks is made anew by whoever asks next.
   pool.on("error", () => {});
@@ -35,4 +38,10 @@ export function openPool({ endpoint, schema }: Pick<SessionOptions, "endpoint" |
     ask: async (text, values) => (await pool.query<Row>(text, values)).rows,
     close: () => pool.end(),
   };
+}
+
+/** On a standby that lags behind, the log is smaller than the one that was written here: that is no fault of the log. */
+async function assertPrimary(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<Row>("SELECT pg_is_in_recovery() AS standby");
+  if (rows[0]?.["standby"] !== false) throw new Error("it is a standby, which may lag behind: name the primary");
 }
