@@ -504,7 +504,7 @@ export interface components {
         LoggedRecord: {
             index: components["schemas"]["RecordIndex"];
             leafHash: components["schemas"]["LeafHash"];
-            /** @description null when it was pruned; its hash stays in the tree */
+            /** @description null when it was pruned, or was tampered with and is no JSON; its hash stays in the tree */
             record: components["schemas"]["AuditRecord"] | null;
         };
         RecordPage: {
@@ -514,7 +514,7 @@ export interface components {
         ProvenRecord: {
             index: components["schemas"]["RecordIndex"];
             leafHash: components["schemas"]["LeafHash"];
-            /** @description null when it was pruned; its hash stays in the tree */
+            /** @description null when it was pruned, or was tampered with and is no JSON; its hash stays in the tree */
             record: components["schemas"]["AuditRecord"] | null;
             /** @description The record as it is stored: these are the bytes (UTF-8) that were hashed. null when it was pruned */
             text: string | null;

@@ -7,6 +7,7 @@ import { LockkeeperError } from "../errors.ts";
 import { authorizeRead, type PepOptions } from "../policy/pep.ts";
 import { type Call, operation } from "./operation.ts";
 import { PAGE_SIZE, pageReply, urlWith } from "./page.ts";
+import type { RequestLogger } from "./request-log.ts";
 import { type Search, searchCursor, searchPosition } from "./search-cursor.ts";
 import { deniedReadReply } from "./status-change-reply.ts";
 import { statusChangeResource } from "./status-change-resource.ts";
@@ -16,6 +17,7 @@ export interface SearchStatusChangesOptions {
   readonly pep: PepOptions;
   readonly journal: Pick<Journal, "changes">;
   readonly clock: Pick<Clock, "now">;
+  readonly log: Pick<RequestLogger, "error">;
   /** The AWS account, twelve digits. */
   readonly account: string;
 }
@@ -26,7 +28,7 @@ type Query = Call<"searchStatusChanges">["query"];
  * `GET /v1/status-changes`: the changes that fit, the newest first. Policy is asked about the search and not about each
  * change: it allows one in which nothing can be found that its caller must not see.
  */
-export function searchStatusChanges({ pep, journal, clock, account }: SearchStatusChangesOptions): RequestHandler {
+export function searchStatusChanges({ pep, journal, clock, account, log }: SearchStatusChangesOptions): RequestHandler {
   return operation("searchStatusChanges")(async ({ query, principal, context }) => {
     const { user: userName, credentialType: type, credentialId, outcome, limit = PAGE_SIZE } = query;
     const range = timeRange(query);
@@ -60,7 +62,19 @@ export function searchStatusChanges({ pep, journal, clock, account }: SearchStat
       ...(requestedBy && { principal: principalKey(requestedBy) }),
       ...(outcome !== undefined && { outcome }),
     });
-    const states = changes.map((records) => statusChangeOf(records, now)).filter((state) => state !== undefined);
+    const states = changes.flatMap((records) => {
+      try {
+        return statusChangeOf(records, now) ?? [];
+      } catch (err) {
+        // Somebody has changed it; that is no reason to hide the changes around it.
+        const index = records[0]?.index;
+        log.error(
+          { index, err },
+          "a change cannot be read from the audit log: look at it with `lockkeeper audit verify`",
+        );
+        return [];
+      }
+    });
     const cursor = next === undefined ? undefined : searchCursor(next, search);
     const following = cursor && urlWith("/v1/status-changes", { ...query, limit, cursor });
     return pageReply(states.map(statusChangeResource), following);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pruneLog } from "../../src/audit/prune/prune.ts";
 import { openSqlitePruning } from "../../src/audit/sqlite/prune.ts";
 import { verifyProof } from "../../src/tlog/tlog-proof.ts";
+import { Attacker } from "../audit/verify/attacker.ts";
 import { type Gateway, startGateway } from "../fixture/gateway.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
 
@@ -20,12 +21,13 @@ let old: {
 };
 let recent: { readonly id: string };
 
+const make = async () => (await gateway.request("POST", changes, { body })).json as typeof old;
+
 beforeAll(async () => {
   gateway = await startGateway();
-  const make = async () => (await gateway.request("POST", changes, { body })).json;
-  old = (await make()) as typeof old;
+  old = await make();
   gateway.clock.advance(10 * DAY_MS);
-  recent = (await make()) as typeof recent;
+  recent = await make();
   const store = openSqlitePruning(gateway.database, { owner: "sandbox", keys: testLogKeys });
   const { clock, journal } = gateway;
   const pruned = await pruneLog({
@@ -65,5 +67,20 @@ describe("a change that was pruned", () => {
     });
     const { json } = await get(`${changes}?user=Bob`);
     expect((json as { items: { id: string }[] }).items.map(({ id }) => id)).toEqual([recent.id]);
+  });
+});
+
+describe("a record that somebody has made something else than JSON", () => {
+  it("is shown without its content, and does not hide the others", async () => {
+    const { index } = (await make()).receipt;
+    const by = new Attacker(gateway.database);
+    by.run("UPDATE records SET body = 'no JSON' WHERE idx = ?", index);
+    by.close();
+    const page = await get(`/v1/audit/records?from=${index - 1}&limit=2`);
+    expect(page.status).toBe(200);
+    expect(page.json).toMatchObject({ items: [{ record: { class_uid: 6003 } }, { index, record: null }] });
+    expect((await get(`/v1/audit/records/${index}`)).json).toMatchObject({ index, record: null, text: "no JSON" });
+    const search = (await get(`${changes}?user=Bob`)).json as { items: { id: string }[] };
+    expect(search.items.map(({ id }) => id)).toEqual([recent.id]);
   });
 });

@@ -5,13 +5,13 @@ import { deniedReadReply } from "../status-change-reply.ts";
 import { type AuditReadOptions, provenRecord, recordOf } from "./record.ts";
 
 /** `GET /v1/audit/records/{index}`: one record, the bytes that were hashed, and the proof that they are in the log. */
-export function getRecord({ pep, journal }: AuditReadOptions<"proven">): RequestHandler {
+export function getRecord({ pep, journal, log }: AuditReadOptions<"proven">): RequestHandler {
   return operation("getRecord")(async ({ path: { index }, principal, context }) => {
     const what = { operation: "getRecord", query: { index } };
     const authorization = await authorizeAuditRead(pep, { principal, context }, what);
     if (!authorization.allowed) return deniedReadReply(authorization);
 
     const { leafHash, body, proof } = await provenRecord(journal, index);
-    return { status: 200, body: { index, leafHash, record: recordOf(body), text: body, proof } };
+    return { status: 200, body: { index, leafHash, record: recordOf(log, { index, body }), text: body, proof } };
   });
 }

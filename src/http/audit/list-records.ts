@@ -7,7 +7,7 @@ import { timeRange } from "../time-range.ts";
 import { type AuditReadOptions, recordOf } from "./record.ts";
 
 /** `GET /v1/audit/records`: records in their order, from an index on. */
-export function listRecords({ pep, journal }: AuditReadOptions<"records">): RequestHandler {
+export function listRecords({ pep, journal, log }: AuditReadOptions<"records">): RequestHandler {
   return operation("listRecords")(async ({ query, principal, context }) => {
     const { from = 0, limit = PAGE_SIZE, code, correlation } = query;
     const range = timeRange(query);
@@ -22,7 +22,7 @@ export function listRecords({ pep, journal }: AuditReadOptions<"records">): Requ
       ...(code !== undefined && { code }),
       ...(correlation !== undefined && { correlation }),
     });
-    const items = records.map(({ index, leafHash, body }) => ({ index, leafHash, record: recordOf(body) }));
+    const items = records.map((one) => ({ index: one.index, leafHash: one.leafHash, record: recordOf(log, one) }));
     return pageReply(
       items,
       next === undefined ? undefined : urlWith("/v1/audit/records", { ...query, limit, from: next }),
