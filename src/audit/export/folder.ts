@@ -2,7 +2,17 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { entriesPath, parseTilePath, type TileRef, tilePath } from "../../tlog/tile.ts";
-import { parseEntryBundle, parseTile, unreadable, widthOf } from "./layout.ts";
+import {
+  CHECKPOINT,
+  CHECKPOINTS,
+  KEYS,
+  PRUNED,
+  parseEntryBundle,
+  parseTile,
+  README,
+  unreadable,
+  widthOf,
+} from "./layout.ts";
 
 const UNFINISHED = ".unfinished-";
 
@@ -44,6 +54,13 @@ export class ExportFolder {
   async entries(tile: Omit<TileRef, "level">): Promise<(Buffer | null)[] | undefined> {
     const bytes = await this.read(entriesPath(tile));
     return bytes && parseEntryBundle(bytes, tile.width);
+  }
+
+  /** What lies beside the files and the folder of an export. */
+  async beside(): Promise<readonly string[]> {
+    const known = new Set<string>([CHECKPOINT, CHECKPOINTS, KEYS, PRUNED, README, "tile"]);
+    const found = await readdir(this.path).catch(() => []);
+    return found.filter((name) => !known.has(name));
   }
 
   /** Files below `tile/` that are not part of the tree of that size. */

@@ -114,6 +114,7 @@ class ExportReader implements LogReader {
     if (pruned !== this.#pruned.toString()) odd.push(`"${PRUNED}" does not tell which bodies are missing.`);
     const keys = (await this.#folder.read(KEYS))?.toString("latin1") ?? "";
     if (!/^(?:[^\n]+\n)+$/.test(keys) || !keys.trimEnd().split("\n").every(isKey)) odd.push(`"${KEYS}" holds no keys.`);
+    for (const name of await this.#folder.beside()) odd.push(`${name} is no part of an export.`);
     for await (const name of this.#folder.strays(this.#head.size)) odd.push(`${name} is no part of the log.`);
     return odd;
   }

@@ -145,6 +145,10 @@ describe("an export", () => {
     }
     writeFileSync(join(folder, "tile/0/003"), Buffer.alloc(8192));
     expect((await verified(folder)).faults).toMatchObject([{ kind: "export-damaged", index: null }]);
+    unlinkSync(join(folder, "tile/0/003"));
+    writeFileSync(join(folder, "notes.txt"), "");
+    const { faults } = await verified(folder);
+    expect(faults).toMatchObject([{ kind: "export-damaged", message: "notes.txt is no part of an export." }]);
   });
 
   it("names the record whose body was changed in it", async () => {
