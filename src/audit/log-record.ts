@@ -33,6 +33,8 @@ export interface Recovery {
     readonly size: number;
     /** Its newest signed head, a C2SP checkpoint; null of an empty log. */
     readonly checkpoint: string | null;
+    /** Why what stood there as its head is left out. */
+    readonly fault?: string;
   };
   readonly outside: readonly RememberedOutside[];
   /** What goes on in the new log. The records follow this one, byte by byte as they were. */

@@ -291,6 +291,33 @@ export function recoverSuite(name: string, make: () => Promise<RecoverFixture>):
       expect((await recover(fixture)).carried).toMatchObject({ unproven: 3, damaged: [1, 2, 3] });
     });
 
+    it("cannot be made impossible by what somebody puts into the old log", async () => {
+      const [sound, long] = [aChange(), aChange({ credential: credential("AKIALONG000000000001") })];
+      const journal = await fixture.open();
+      await journal.begin(anIntent(sound, now));
+      await journal.begin(anIntent(long, now));
+      await journal.close();
+      await fixture.tamper(`UPDATE records SET body = '${"x".repeat(70_000)}' WHERE idx = 1`);
+      await fixture.tamper(`INSERT INTO checkpoints (size, note) VALUES (99, '${"x".repeat(70_000)}')`);
+      await fixture.tamper(
+        `INSERT INTO api_keys (id, secret_hash, principal, principal_json, created_at, expires_at)
+          VALUES ('k', 's', 'p', '{}', 1, 9223372036854775807)`,
+      );
+      await fixture.tamper("UPDATE changes SET settled_at = 9223372036854775807 WHERE first_idx = 0");
+      await fixture.tamper(
+        `INSERT INTO records (idx, time, leaf_hash, uid, correlation, code, body)
+          VALUES (9223372036854775807, 1, ${fixture.bytes("00".repeat(32))}, 'u', 'c', 'credential.status.reconciled', '')`,
+      );
+      const done = await recover(fixture);
+      expect(done).toMatchObject({
+        sealed: { size: Number.MAX_SAFE_INTEGER, checkpoint: null, fault: expect.stringContaining("70000 characters") },
+        carried: { changes: 1, records: 1, unproven: 1, damaged: [0], apiKeys: 1, lost: [long.id] },
+      });
+      const again = await fixture.open();
+      expect(await again.overdue(now + hour)).toMatchObject([{ id: sound.id }]);
+      await again.close();
+    });
+
     it("leaves two logs that verify, each under the keys of its own name", async () => {
       const id = credential("AKIACHAIN00000000001");
       const [first, second, over] = [aChange({ credential: id }), aChange({ credential: id }), aChange()];

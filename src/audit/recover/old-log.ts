@@ -1,7 +1,7 @@
 import type { CredentialType, Status } from "../../changes/credential.ts";
 import type { OutcomeName } from "../../changes/outcome.ts";
 import type { AuditRecord, ChangeRow, IdempotencyClaim, StoredApiKey } from "../journal.ts";
-import { numberOrNull, type Sql, type SqlRow, textOrNull } from "../sql.ts";
+import { type Sql, type SqlRow, textOrNull } from "../sql.ts";
 import { isRareCode } from "../sqlite/schema.ts";
 
 /** A change of the old log that goes on in the new one. Indexes are those of the old log. */
@@ -32,24 +32,34 @@ export interface OldLog {
   readonly changes: readonly OldChange[];
   /** Indexes of all their records, ascending. */
   readonly records: readonly number[];
-  /** Changes that cannot go on since a record of theirs has no body. */
+  /** Changes that cannot go on since a record of theirs has no body, or another one holds what they hold. */
   readonly lost: readonly string[];
 }
+
+/** Bytes of a record at most (c2sp.org/tlog-tiles): what is longer was never written by a gateway. */
+const MAX_BODY = 65_535;
+/** Characters of an id that is named in a record. */
+const MAX_ID = 100;
 
 /** @param now epoch milliseconds */
 export async function readOldLog(sql: Sql, now: number): Promise<OldLog> {
   const [origin] = await sql.all("SELECT value FROM settings WHERE name = 'origin'");
-  const [count] = await sql.all("SELECT coalesce(max(idx) + 1, 0) AS size FROM records");
+  const [count] = await sql.all("SELECT max(idx) AS newest FROM records");
   const [head] = await sql.all("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1");
   const apiKeys = await sql.all("SELECT * FROM api_keys ORDER BY created_at, id");
   const changes: OldChange[] = [];
   const records: number[] = [];
   const lost: string[] = [];
   const readBacks = await readBacksIn(sql);
+  const taken = new Set<string>();
   for (const one of await changesThatGoOn(sql, now)) {
     const steps = await stepsOf(sql, one, readBacks);
-    if (steps.some(({ hasBody }) => !hasBody) || !steps.some(({ index }) => index === one.firstIndex)) {
-      lost.push(one.change.id);
+    if (
+      steps.some(({ hasBody }) => !hasBody) ||
+      !steps.some(({ index }) => index === one.firstIndex) ||
+      isTaken(one, taken)
+    ) {
+      lost.push(one.change.id.slice(0, MAX_ID).replaceAll(/[^ -~]/g, "?"));
       continue;
     }
     changes.push(one);
@@ -57,7 +67,7 @@ export async function readOldLog(sql: Sql, now: number): Promise<OldLog> {
   }
   return {
     origin: String(origin?.["value"]),
-    size: Number(count?.["size"]),
+    size: count?.["newest"] == null ? 0 : Math.min(whole(count["newest"]) + 1, Number.MAX_SAFE_INTEGER),
     checkpoint: textOrNull(head?.["note"]),
     apiKeys: apiKeys.map(apiKey),
     changes,
@@ -74,7 +84,7 @@ export async function readOldRecord(sql: Sql, index: number): Promise<AuditRecor
     uid: String(row["uid"]),
     correlation: String(row["correlation"]),
     code: String(row["code"]),
-    time: Number(row["time"]),
+    time: whole(row["time"]),
     body: String(row["body"]),
   };
 }
@@ -127,12 +137,12 @@ async function stepsOf(sql: Sql, change: OldChange, readBacks: ReadonlyMap<strin
   const steps: { index: number; hasBody: boolean }[] = [];
   for (const index of new Set(named.filter((one) => one !== null))) {
     const [row] = await sql.all(
-      `SELECT body IS NOT NULL AS has_body FROM records WHERE idx = $1 AND correlation = $2 AND code IN (
+      `SELECT coalesce(octet_length(body), ${MAX_BODY} + 1) <= ${MAX_BODY} AS has_body FROM records WHERE idx = $1 AND correlation = $2 AND code IN (
         'credential.status.denied', 'credential.status.intent', 'credential.status.outcome', 'credential.status.reconciled')`,
       index,
       id,
     );
-    if (row !== undefined) steps.push({ index, hasBody: row["has_body"] === true || row["has_body"] === 1 });
+    if (row !== undefined) steps.push({ index, hasBody: Boolean(row["has_body"]) });
   }
   return steps;
 }
@@ -144,7 +154,7 @@ async function readBacksIn(sql: Sql): Promise<ReadonlyMap<string, readonly numbe
   );
   const found = new Map<string, number[]>();
   for (const row of rows) {
-    const [id, index] = [String(row["correlation"]), Number(row["idx"])];
+    const [id, index] = [String(row["correlation"]), whole(row["idx"])];
     const indexes = found.get(id);
     if (indexes === undefined) found.set(id, [index]);
     else indexes.push(index);
@@ -163,20 +173,20 @@ function oldChange(row: SqlRow): OldChange {
       credentialId: text("credential_id"),
       userName: text("user_name"),
       status: text("status") as Status,
-      requestedAt: Number(row["requested_at"]),
+      requestedAt: whole(row["requested_at"]),
     },
-    deadline: numberOrNull(row["deadline"]),
+    deadline: wholeOrNull(row["deadline"]),
     outcome: textOrNull(row["outcome"]) as OldChange["outcome"],
-    settledAt: numberOrNull(row["settled_at"]),
+    settledAt: wholeOrNull(row["settled_at"]),
     supersededId: textOrNull(row["superseded_id"]),
-    firstIndex: Number(row["first_idx"]),
-    outcomeIndex: numberOrNull(row["outcome_idx"]),
-    reconciledIndex: numberOrNull(row["reconciled_idx"]),
+    firstIndex: whole(row["first_idx"]),
+    outcomeIndex: wholeOrNull(row["outcome_idx"]),
+    reconciledIndex: wholeOrNull(row["reconciled_idx"]),
     holds: textOrNull(row["holds"]) !== null,
     claim:
       textOrNull(row["key"]) === null
         ? undefined
-        : { key: text("key"), bodyHash: text("body_hash"), expiresAt: Number(row["expires_at"]) },
+        : { key: text("key"), bodyHash: text("body_hash"), expiresAt: whole(row["expires_at"]) },
   };
 }
 
@@ -186,8 +196,29 @@ function apiKey(row: SqlRow): StoredApiKey {
     secretHash: String(row["secret_hash"]),
     principal: String(row["principal"]),
     principalJson: String(row["principal_json"]),
-    createdAt: Number(row["created_at"]),
-    expiresAt: Number(row["expires_at"]),
-    revokedAt: numberOrNull(row["revoked_at"]),
+    createdAt: whole(row["created_at"]),
+    expiresAt: whole(row["expires_at"]),
+    revokedAt: wholeOrNull(row["revoked_at"]),
   };
+}
+
+/** Whether another change holds its credential, or has its Idempotency-Key, already: in a sound log none does. */
+function isTaken({ change, holds, claim }: OldChange, taken: Set<string>): boolean {
+  const { account, type, userName, credentialId, principal } = change;
+  const all = [
+    ...(holds ? [JSON.stringify(["held", account, type, userName.toLowerCase(), credentialId])] : []),
+    ...(claim === undefined ? [] : [JSON.stringify(["claimed", principal, claim.key])]),
+  ];
+  if (all.some((one) => taken.has(one))) return true;
+  for (const one of all) taken.add(one);
+  return false;
+}
+
+/** A number of a log that may be damaged, as near to it as JavaScript and JSON have one. */
+function whole(value: unknown): number {
+  return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, Number(value)));
+}
+
+function wholeOrNull(value: unknown): number | null {
+  return value === null || value === undefined ? null : whole(value);
 }

@@ -40,6 +40,8 @@ export interface RecoverOptions {
 const MAX_REASON = 2_000;
 /** A checkpoint of ours with a few signatures is a fraction of it. */
 const MAX_NOTE = 4_096;
+/** Characters of an error, or of a name that is wrong. */
+const MAX_FAULT = 500;
 
 /**
  * Gives a log up that cannot be gone on with, and begins another: seals what there is, and opens a log of a new origin whose
@@ -57,7 +59,7 @@ export async function recoverLog(options: RecoverOptions): Promise<Recovery> {
   if (present.base !== keys.origin) {
     throw new LockkeeperError(
       "configuration",
-      `This is the log ${old.origin}, and audit.origin is ${keys.origin}: is it the right data folder or schema?`,
+      `This is the log ${old.origin.slice(0, MAX_FAULT)}, and audit.origin is ${keys.origin}: is it the right data folder or schema?`,
     );
   }
   const outside = await Promise.all(memories.map(remembered));
@@ -75,7 +77,12 @@ export async function recoverLog(options: RecoverOptions): Promise<Recovery> {
     origin: newKeys.origin,
     verifierKey: parseSigner(newKeys.signingKey).verifier,
     account,
-    sealed: { place: store.placeOf(recovery), origin: old.origin, size: old.size, checkpoint: old.checkpoint },
+    sealed: {
+      place: store.placeOf(recovery),
+      origin: old.origin,
+      size: old.size,
+      ...bounded(old.checkpoint),
+    },
     outside,
   };
   let carried: Recovery["carried"] | undefined;
@@ -101,13 +108,18 @@ async function understood<T>(what: string, act: () => Promise<T>): Promise<T> {
 
 async function remembered(memory: OutsideMemory): Promise<RememberedOutside> {
   try {
-    const checkpoint = (await memory.last()) ?? null;
-    if (checkpoint === null || checkpoint.length <= MAX_NOTE) return { memory: memory.name, checkpoint };
-    return { memory: memory.name, checkpoint: null, fault: "it is too long for a checkpoint" };
+    return { memory: memory.name, ...bounded((await memory.last()) ?? null) };
   } catch (error) {
     const fault = error instanceof Error ? error.message : String(error);
-    return { memory: memory.name, checkpoint: null, fault: fault.slice(0, 500) };
+    return { memory: memory.name, checkpoint: null, fault: fault.slice(0, MAX_FAULT) };
   }
+}
+
+/** What goes into a record, which has its bounds: what is too long for a checkpoint is none. */
+function bounded(checkpoint: string | null): { readonly checkpoint: string | null; readonly fault?: string } {
+  // Characters that a record has to escape take six bytes there.
+  if (checkpoint === null || Buffer.byteLength(JSON.stringify(checkpoint)) <= MAX_NOTE) return { checkpoint };
+  return { checkpoint: null, fault: `it has ${checkpoint.length} characters, which is too long for a checkpoint` };
 }
 
 /** Which recovery's log a memory knows of; 0 for what cannot be believed. */

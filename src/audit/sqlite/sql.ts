@@ -6,7 +6,10 @@ export function sqliteSql(db: DatabaseSync): Sql {
   return {
     async all(text, ...values) {
       const named = Object.fromEntries(values.map((value, at) => [`$${at + 1}`, value]));
-      return db.prepare(text).all(named);
+      const statement = db.prepare(text);
+      // Of a log that is damaged, a number may be greater than one that JavaScript has.
+      statement.setReadBigInts(true);
+      return statement.all(named);
     },
   };
 }
