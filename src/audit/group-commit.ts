@@ -240,7 +240,7 @@ function stopped(why: string): LockkeeperError {
 function unavailable(why: string): LockkeeperError {
   return new LockkeeperError(
     "audit-unavailable",
-    `The audit log cannot take a record now (${why}), so nothing was sent to IAM. Try again; if it lasts, look at the disk of Lockkeeper's data folder.`,
+    `The audit log cannot take a record now (${why}), so nothing was sent to IAM. Try again; if it lasts, look at the disk, or the database server, that the log is on.`,
     { retryAfter: 1 },
   );
 }

@@ -62,7 +62,7 @@ export class Reads {
 function unreadable(why: string, cause?: unknown): LockkeeperError {
   return new LockkeeperError(
     "audit-unreadable",
-    `The audit log cannot be read now (${why}). Try again; if it lasts, look at the disk of Lockkeeper's data folder.`,
+    `The audit log cannot be read now (${why}). Try again; if it lasts, look at the disk, or the database server, that the log is on.`,
     { retryAfter: 1 },
     { cause },
   );
