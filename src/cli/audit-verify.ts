@@ -7,7 +7,7 @@ import { parseCheckpoint } from "../tlog/checkpoint.ts";
 import { NoteError, splitNote } from "../tlog/note.ts";
 import { claimedReceipt, readText } from "./audit-receipt.ts";
 import type { Output } from "./keys.ts";
-import { type KeyArguments, keysOfLineage, openLogSource, trustedKeysFor } from "./log-source.ts";
+import { type KeyArguments, keysOfLineage, openLogSource, originFor, trustedKeysFor } from "./log-source.ts";
 import { progress } from "./progress.ts";
 
 /** The options of `audit verify` as they were typed. */
@@ -15,6 +15,8 @@ export interface VerifyArguments extends KeyArguments {
   /** Files with receipts and checkpoints that were kept outside. */
   readonly receipt?: readonly string[] | undefined;
   readonly checkpoint?: readonly string[] | undefined;
+  /** Which log it must be; by default the one that the configuration names, if there is one. */
+  readonly origin?: string | undefined;
   readonly json?: boolean | undefined;
 }
 
@@ -37,9 +39,11 @@ export async function auditVerify(
   const keys = trustedKeysFor(source);
   const reader = await openLogSource(source);
   try {
-    const trustedKeys = keysOfLineage(keys, originOf((await reader.head())?.note));
+    const newest = originOf((await reader.head())?.note);
+    const trustedKeys = keysOfLineage(keys, newest);
+    const origin = originFor(source, newest);
     const onProgress = progress("verified", { clock, output });
-    const found = await verifyLog(reader, { trustedKeys, receipts, checkpoints, onProgress, now: clock.now() });
+    const found = await verifyLog(reader, { trustedKeys, origin, receipts, checkpoints, onProgress, now: clock.now() });
     const sound = found.faultCount === 0 && found.signaturesJudged;
     if (json) output.print(JSON.stringify({ sound, log: reader.name, ...found }, undefined, 2));
     else for (const line of report(reader.name, found)) output.print(line);

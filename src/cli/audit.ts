@@ -33,6 +33,7 @@ export function addAuditCommands(program: Command, output: Output): void {
     .option("--key-file <file>", "file of public keys, one a line; may be repeated", several, [])
     .option("--receipt <file>", "a receipt that the log gave; may be repeated", several, [])
     .option("--checkpoint <file>", "a checkpoint that the log had; may be repeated", several, [])
+    .option("--origin <name>", "which log it must be (default: the one of --config)")
     .option("--json", "for programs", false)
     .option("--config <file>", "YAML file (default: $LOCKKEEPER_CONFIG, where no log is named)")
     .action(async (where, options) => {

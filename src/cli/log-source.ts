@@ -55,6 +55,20 @@ export function trustedKeysFor({ where, config, key = [], keyFile = [] }: KeyArg
   return configuredKeys(loadConfig({ file: config })).trustedKeys;
 }
 
+/**
+ * Which log it must be: the one that was named, else the one of the configuration or what a recovery has made of it.
+ * @param found the origin that the log's newest head has
+ * @returns undefined when neither says anything
+ */
+export function originFor(
+  { where, config, origin }: LogSource & { readonly origin?: string | undefined },
+  found: string | undefined,
+): string | undefined {
+  if (origin !== undefined || (where !== undefined && config === undefined)) return origin;
+  const configured = loadConfig({ file: config }).audit.origin;
+  return found !== undefined && lineageOf(found).base === configured ? found : configured;
+}
+
 /** A log that a recovery has opened has the same keys under its own name. */
 export function keysOfLineage(keys: readonly string[], origin: string | undefined): readonly string[] {
   if (origin === undefined) return keys;

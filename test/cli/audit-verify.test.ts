@@ -88,6 +88,18 @@ describe("lockkeeper audit verify", () => {
     expect(noted).toContain(testKey.verifier);
   });
 
+  it("takes no other log for the one that is named, here or in the configuration", async () => {
+    const named = async (name: string) => (await verify({ where: log.database, key, origin: name })).code;
+    expect([await named("lockkeeper.test/log"), await named("lockkeeper.test/other")]).toEqual([0, 1]);
+    const configured = async (name: string) => {
+      const rest = { iam: { account: "123456789012" }, policy: { dataFile: file("data.json", "{}") } };
+      const audit = { origin: name, signingKeyFile: file("key", `${testKey.signer}\n`) };
+      const config = file("config.yaml", JSON.stringify({ ...rest, audit }));
+      return (await verify({ where: log.database, key, config })).code;
+    };
+    expect([await configured("lockkeeper.test/log"), await configured("lockkeeper.test/other")]).toEqual([0, 1]);
+  });
+
   it("takes keys from a file, and believes no other", async () => {
     const keyFile = [file("keys", `${nextTestKey.verifier}\r\n${testKey.verifier}\n`)];
     expect((await verify({ where: log.database, keyFile })).code).toBe(0);
