@@ -65,9 +65,10 @@ export function keyToReplace(history: KeyHistory, identity: LogIdentity, mayChan
  * @throws KeyReplaced
  */
 export function assertSameKey(found: string | null, known: string | null, { signer }: LogIdentity): void {
-  if (found === known || found === signer.verifier) return;
+  // A log that nobody has signed is another one altogether: its size tells.
+  if (found === null || found === known || found === signer.verifier) return;
   throw new KeyReplaced(
-    `another instance signs it with the key ${found === null ? "none" : keyName(found)} now, and this one has ${keyName(signer.verifier)}. That is no fault of the log: start this one again with the new key in audit.signingKeyFile, and this key's verifier key in audit.formerKeys. When nobody has changed the key, somebody else has: look at the log with \`lockkeeper audit verify\``,
+    `another instance signs it with the key ${keyName(found)} now, and this one has ${keyName(signer.verifier)}. That is no fault of the log: start this one again with the new key in audit.signingKeyFile, and this key's verifier key in audit.formerKeys. When nobody has changed the key, somebody else has: look at the log with \`lockkeeper audit verify\``,
   );
 }
 

@@ -4,6 +4,8 @@ import { clientConfig, prepare, type Row, type SessionOptions } from "./session.
 
 /** Sessions that answer questions at the same time. */
 const SESSIONS = 4;
+/** Sessions for searches: they may take long, and claims, replays and the look at the head must not wait behind them. */
+const SEARCH_SESSIONS = 2;
 const STATEMENT_TIMEOUT_MS = 8_000;
 /** Only a hung server takes as long as that. */
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -12,6 +14,8 @@ const IDLE_MS = 60_000;
 /** Sessions to read with, in the reader's role. */
 export interface ReadPool {
   readonly ask: Ask;
+  /** The same in sessions of its own, for questions that may look at many rows. */
+  readonly search: Ask;
   close(): Promise<void>;
 }
 
@@ -22,21 +26,26 @@ export function openPool({ endpoint, schema }: Pick<SessionOptions, "endpoint" |
     lockTimeoutMs: STATEMENT_TIMEOUT_MS,
     idleInTransactionTimeoutMs: STATEMENT_TIMEOUT_MS,
   };
-  const pool = new pg.Pool({
-    ...clientConfig(endpoint),
-    max: SESSIONS,
-    query_timeout: ANSWER_TIMEOUT_MS,
-    idleTimeoutMillis: IDLE_MS,
-    onConnect: async (client) => {
-      await prepare(client, { schema, role: "reader", ...limits });
-      await assertPrimary(client);
-    },
-  });
-  // A session that is lost while nobody asks is made anew by whoever asks next.
-  pool.on("error", () => {});
+  const sessions = (max: number) => {
+    const pool = new pg.Pool({
+      ...clientConfig(endpoint),
+      max,
+      query_timeout: ANSWER_TIMEOUT_MS,
+      idleTimeoutMillis: IDLE_MS,
+      onConnect: async (client) => {
+        await prepare(client, { schema, role: "reader", ...limits });
+        await assertPrimary(client);
+      },
+    });
+    // A session that is lost while nobody asks is made anew by whoever asks next.
+    pool.on("error", () => {});
+    return pool;
+  };
+  const [questions, searches] = [sessions(SESSIONS), sessions(SEARCH_SESSIONS)];
   return {
-    ask: async (text, values) => (await pool.query<Row>(text, values)).rows,
-    close: () => pool.end(),
+    ask: async (text, values) => (await questions.query<Row>(text, values)).rows,
+    search: async (text, values) => (await searches.query<Row>(text, values)).rows,
+    close: async () => void (await Promise.all([questions.end(), searches.end()])),
   };
 }
 

@@ -17,17 +17,20 @@ import type { LogIdentity } from "../log-keys.ts";
 import type { Query, QueryResult } from "../operation.ts";
 import { receiptOf } from "../receipt.ts";
 import { type Ask, readTiles, textOrNull, tileBytes } from "./log-rows.ts";
+import type { ReadPool } from "./pool.ts";
 import { changeSearch, recordSearch } from "./search.ts";
 import type { Row } from "./session.ts";
 
 /** Answers questions about the log. The log is only appended to, so what two statements see of it fits together. */
 export class Queries {
   readonly #ask: Ask;
+  readonly #search: Ask;
   readonly #identity: LogIdentity;
   #head: Head | undefined;
 
-  constructor(ask: Ask, identity: LogIdentity) {
+  constructor({ ask, search }: Pick<ReadPool, "ask" | "search">, identity: LogIdentity) {
     this.#ask = ask;
+    this.#search = search;
     this.#identity = identity;
   }
 
@@ -94,14 +97,14 @@ export class Queries {
 
   async #records(filter: RecordFilter): Promise<RecordPage> {
     const { text, values } = recordSearch(filter);
-    const found = (await this.#ask(text, values)).map(loggedRecord);
+    const found = (await this.#search(text, values)).map(loggedRecord);
     const next = found[filter.limit]?.index;
     return { records: found.slice(0, filter.limit), ...(next !== undefined && { next }) };
   }
 
   async #changes(filter: ChangeFilter): Promise<ChangePage> {
     const { text, values } = changeSearch(filter);
-    const found = grouped(await this.#ask(text, values));
+    const found = grouped(await this.#search(text, values));
     const page = found.slice(0, filter.limit);
     const last = page.at(-1)?.row["first_idx"];
     return {

@@ -43,7 +43,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     await takeUpKey(connection, { mayChange: exclusive, now: now() });
     const { identity } = await connection.toWrite();
     const pool = openPool({ endpoint, schema });
-    return new PostgresStore(connection, pool, new Queries(pool.ask, identity), identity);
+    return new PostgresStore(connection, pool, new Queries(pool, identity), identity);
   } catch (cause) {
     connection.discard();
     if (cause instanceof LockkeeperError && cause.code === "configuration") throw cause;
