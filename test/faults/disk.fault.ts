@@ -1,132 +1,23 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startProgram, stopAll } from "../fixture/processes.ts";
-import { prepareService, type Service } from "../fixture/service.ts";
-import { change, main, receivedUpdates, recordedSteps, until } from "./gate.ts";
+import { stopAll } from "../fixture/processes.ts";
+import { change, receivedUpdates, recordedSteps, until } from "./gate.ts";
+import {
+  changeUntilMade,
+  DEADLINE_MS,
+  expectNothingLost,
+  type Keys,
+  knock,
+  off,
+  startService,
+  watchLiveness,
+} from "./knocking.ts";
 import { attach, canTrace, type Tracer } from "./strace.ts";
-import { report, reportSkipped } from "./summary.ts";
+import { reportSkipped } from "./summary.ts";
 import { Tally } from "./tally.ts";
-
-const DEADLINE_MS = 1000;
-const off = {
-  credential: { type: "signing-certificate", id: "TA7SMP42TDN5Z26OBPJE7EXAMPLE", userName: "Bob" },
-  status: "Inactive",
-};
-
-type Keys = Readonly<Record<"oncall" | "viewer", string>>;
-
-async function startService(dataDir: string) {
-  const iam = await startProgram([main, "sandbox-iam"]);
-  const service = await prepareService({
-    main,
-    iamUrl: iam.url,
-    roles: { oncall: "oncall", viewer: "viewer" },
-    dataDir,
-    settings: { audit: { deadlineMs: DEADLINE_MS }, limits: { changes: { perMinute: 100_000 } } },
-  });
-  const gateway = await service.start();
-  return { iam, service, gateway };
-}
-
-/** Counts the answers of /livez while something else is going on. */
-function watchLiveness(url: string) {
-  let [alive, slowest, over] = [0, 0, false];
-  const watching = (async () => {
-    while (!over) {
-      const start = performance.now();
-      const reply = await fetch(`${url}/livez`);
-      if (reply.status === 200) alive += 1;
-      slowest = Math.max(slowest, performance.now() - start);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  })();
-  return async () => {
-    over = true;
-    await watching;
-    return { alive, slowest };
-  };
-}
-
-/** Sends changes and denials for a while; how each ended, and the longest wait. */
-async function knock(url: string, keys: Keys, times: number, tally: Tally) {
-  const statuses = new Set<number | undefined>();
-  let slowest = 0;
-  for (let turn = 0; turn < times; turn += 1) {
-    for (const key of [keys.oncall, keys.viewer]) {
-      const start = performance.now();
-      statuses.add(tally.take(await change(url, key, off))?.status);
-      slowest = Math.max(slowest, performance.now() - start);
-    }
-  }
-  return { statuses: [...statuses].sort(), slowest };
-}
-
-/** Asks for a change until it is made. */
-async function changeUntilMade(url: string, key: string, tally: Tally) {
-  let answer = tally.take(await change(url, key, off));
-  for (let tries = 0; answer?.status !== 201 && tries < 100; tries += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    answer = tally.take(await change(url, key, off));
-  }
-  expect(answer?.status).toBe(201);
-}
-
-/** Holds what was answered against the log, and puts it into the table. */
-async function expectNothingLost(
-  what: { readonly fault: string; readonly runs: number; readonly control: string },
-  service: Service<"oncall">,
-  iamUrl: string,
-  tally: Tally,
-): Promise<void> {
-  const { acknowledged, lost, unexplained, open, fault } = await tally.judge(service, await receivedUpdates(iamUrl));
-  report({ ...what, acknowledged, lost: lost.length, unexplained: unexplained.length });
-  expect({ lost, unexplained, open, fault }).toEqual({ lost: [], unexplained: [], open: [], fault: undefined });
-}
-
-describe("a full disk", () => {
-  const folder = mkdtempSync(join(tmpdir(), "lockkeeper-full-"));
-  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", folder]).status === 0;
-  if (!mounted) reportSkipped("full disk", "a tmpfs cannot be mounted here (needs root)");
-  afterAll(async () => {
-    await stopAll();
-    if (mounted) spawnSync("umount", [folder]);
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  it.skipIf(!mounted)(
-    "answers 503, asks IAM nothing, keeps /livez, and recovers when there is room again",
-    async () => {
-      const { iam, service, gateway } = await startService(folder);
-      const tally = new Tally();
-      const untouched = await knock(gateway.url, service.keys, 2, tally);
-      expect(untouched.statuses).toEqual([201, 403]);
-      const filling = join(folder, "filling");
-      writeFileSync(filling, Buffer.alloc(statfsSync(folder).bavail * statfsSync(folder).bsize - 4096));
-      // The first few may still fit.
-      let last = tally.take(await change(gateway.url, service.keys.viewer, off));
-      for (let tries = 0; last?.status === 403 && tries < 500; tries += 1)
-        last = tally.take(await change(gateway.url, service.keys.viewer, off));
-      const sent = (await receivedUpdates(iam.url)).length;
-      const liveness = watchLiveness(gateway.url);
-      const { statuses, slowest } = await knock(gateway.url, service.keys, 20, tally);
-      const { alive } = await liveness();
-      expect(statuses).toEqual([503]);
-      expect(slowest).toBeLessThan(2 * DEADLINE_MS);
-      expect(alive).toBeGreaterThan(0);
-      expect(await receivedUpdates(iam.url)).toHaveLength(sent);
-      expect((await fetch(`${gateway.url}/readyz`)).status).toBe(503);
-
-      rmSync(filling);
-      await changeUntilMade(gateway.url, service.keys.oncall, tally);
-      const control = `with room: ${untouched.statuses}`;
-      await expectNothingLost({ fault: "full disk (tmpfs)", runs: 1, control }, service, iam.url, tally);
-      service.remove();
-    },
-  );
-});
 
 if (!canTrace) reportSkipped("disks that fail or hang", "strace does not work here");
 

@@ -3,7 +3,7 @@ import { type PowerCuts, powerCuts } from "./disk/power-cuts.ts";
 import { canTrace } from "./strace.ts";
 import { report, reportSkipped } from "./summary.ts";
 
-const CUTS = Number(process.env["LOCKKEEPER_POWER_CUTS"] ?? 300);
+const CUTS = Number(process.env["LOCKKEEPER_POWER_CUTS"] ?? 200);
 const CONTROL_CUTS = Math.ceil(CUTS / 3);
 const options = { records: 1500, callers: 16 };
 
