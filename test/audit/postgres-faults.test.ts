@@ -169,9 +169,8 @@ describe("the log in PostgreSQL with a standby", () => {
     const database = await postgresDatabase(server);
     const schema = newSchema();
     const store = await openPostgresStore({ ...database.address, schema, owner, keys: testLogKeys });
-    const { record } = aDenial(aChange());
     /** The session that waits for a standby, when it is another one than `before`. */
-    const waiting = (before?: unknown) =>
+    const waiting = (before: unknown) =>
       vi.waitUntil(
         async () => {
           const rows = await database.admin("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
@@ -182,10 +181,23 @@ describe("the log in PostgreSQL with a standby", () => {
     await database.admin("ALTER SYSTEM SET synchronous_standby_names = 'elsewhere'");
     await database.admin("SELECT pg_reload_conf()");
     let outcomes: readonly unknown[] | undefined;
-    const committed = store.commit([{ kind: "note", record }]).then((answer) => {
-      outcomes = answer;
-    });
-    const first = await waiting();
+    const commit = async () => {
+      outcomes = undefined;
+      outcomes = await store.commit([{ kind: "note", record: aDenial(aChange()).record }]);
+    };
+    // Every process of the server gets to the setting in its own time: until then, commits go through.
+    let [committed, through] = [commit(), 0];
+    const first = await vi.waitUntil(
+      async () => {
+        if (outcomes !== undefined) {
+          through += 1;
+          committed = commit();
+        }
+        const [row] = await database.admin("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+        return row?.["pid"];
+      },
+      { timeout: 20_000, interval: 20 },
+    );
     await database.admin("SELECT pg_cancel_backend($1)", [first]);
     // The record can be seen now, and would be lost with this server. Another session waits in its place.
     await waiting(first);
@@ -193,8 +205,8 @@ describe("the log in PostgreSQL with a standby", () => {
     await database.admin("ALTER SYSTEM RESET synchronous_standby_names");
     await database.admin("SELECT pg_reload_conf()");
     await committed;
-    expect(outcomes).toMatchObject([{ ok: true, result: { index: 0 } }]);
-    expect(await recordsIn(database, schema)).toHaveLength(1);
+    expect(outcomes).toMatchObject([{ ok: true, result: { index: through } }]);
+    expect(await recordsIn(database, schema)).toHaveLength(through + 1);
     await store.close();
     await server.remove();
   });
