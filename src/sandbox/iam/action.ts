@@ -1,5 +1,5 @@
-import { type Refusal, type Result, refusal, type Service } from "./answer.ts";
-import type { Constraint } from "./constraints.ts";
+import type { Constraint } from "../../aws/constraints.ts";
+import { type Refusal, type Result, refusal, type Service } from "../../aws/query-answer.ts";
 import type { SandboxUser, World } from "./world.ts";
 
 /** One call, as an action sees it. */

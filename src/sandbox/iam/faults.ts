@@ -1,5 +1,5 @@
-import type { HttpAnswer, Refusal } from "./answer.ts";
-import { refusal } from "./answer.ts";
+import type { HttpAnswer, Refusal } from "../../aws/query-answer.ts";
+import { refusal } from "../../aws/query-answer.ts";
 
 /** How a call ends on the wire: an answer, one that breaks off in the middle, a reset connection, or silence. */
 export type Ending = HttpAnswer | { readonly cutOff: HttpAnswer } | "reset" | "silence";

@@ -1,9 +1,9 @@
+import { pagingConstraints, userNameConstraint } from "../../aws/constraints.ts";
+import { dateElement, textElement } from "../../aws/xml.ts";
 import { type CredentialType, credentialTypeNames, credentialTypes } from "../../changes/credential.ts";
 import { type Action, userMeant } from "./action.ts";
-import { pagingConstraints, userNameConstraint } from "./constraints.ts";
 import { page } from "./paging.ts";
 import type { SandboxCredential, SandboxUser } from "./world.ts";
-import { dateElement, textElement } from "./xml.ts";
 
 interface Shape {
   /** The element around all members. */

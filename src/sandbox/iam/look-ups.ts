@@ -1,10 +1,10 @@
+import { pagingConstraints, userNameConstraint } from "../../aws/constraints.ts";
+import { refusal } from "../../aws/query-answer.ts";
+import { dateElement, textElement } from "../../aws/xml.ts";
 import { credentialTypes } from "../../changes/credential.ts";
 import { type Action, userMeant } from "./action.ts";
-import { refusal } from "./answer.ts";
-import { pagingConstraints, userNameConstraint } from "./constraints.ts";
 import { page } from "./paging.ts";
 import type { SandboxUser } from "./world.ts";
-import { dateElement, textElement } from "./xml.ts";
 
 const { min, max } = credentialTypes["access-key"].id;
 

@@ -1,5 +1,5 @@
-import { type Refusal, refusal } from "./answer.ts";
-import { textElement } from "./xml.ts";
+import { type Refusal, refusal } from "../../aws/query-answer.ts";
+import { textElement } from "../../aws/xml.ts";
 
 /** IAM's own default; `MaxItems` may ask for up to 1000. */
 const DEFAULT_MAX_ITEMS = 100;

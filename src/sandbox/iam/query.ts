@@ -1,5 +1,5 @@
+import { type Refusal, refusal, type Service } from "../../aws/query-answer.ts";
 import type { Action } from "./action.ts";
-import { type Refusal, refusal, type Service } from "./answer.ts";
 import { lists } from "./lists.ts";
 import { lookUps } from "./look-ups.ts";
 import { updates } from "./updates.ts";

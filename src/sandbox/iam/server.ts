@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { isLoopbackHost } from "../../authn/ip-address.ts";
+import type { HttpAnswer } from "../../aws/query-answer.ts";
 import { type Clock, systemClock } from "../../clock.ts";
 import { LockkeeperError } from "../../errors.ts";
-import type { HttpAnswer } from "./answer.ts";
 import { type Controlled, control } from "./control.ts";
 import { type Ending, Faults } from "./faults.ts";
 import { UpdateJournal } from "./journal.ts";

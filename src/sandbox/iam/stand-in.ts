@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import { validationError } from "../../aws/constraints.ts";
+import { queryAnswer, type Result, refusal } from "../../aws/query-answer.ts";
 import type { Clock } from "../../clock.ts";
-import { queryAnswer, type Result, refusal } from "./answer.ts";
-import { validationError } from "./constraints.ts";
 import { type Behaviour, behaviourOf, type Ending, type Fault, type Faults } from "./faults.ts";
 import type { ReceivedUpdate, UpdateJournal } from "./journal.ts";
 import { authenticate, parseQuery, type Query } from "./query.ts";

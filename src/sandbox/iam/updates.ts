@@ -1,7 +1,7 @@
+import { userNameConstraint } from "../../aws/constraints.ts";
+import { type Result, refusal } from "../../aws/query-answer.ts";
 import { type CredentialType, credentialTypeNames, credentialTypes, type Status } from "../../changes/credential.ts";
 import { type Action, type Call, userMeant } from "./action.ts";
-import { type Result, refusal } from "./answer.ts";
-import { userNameConstraint } from "./constraints.ts";
 
 const statuses = ["Active", "Inactive"] as const satisfies readonly Status[];
 

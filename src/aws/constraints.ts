@@ -1,4 +1,4 @@
-import { type Refusal, refusal } from "./answer.ts";
+import { type Refusal, refusal } from "./query-answer.ts";
 
 /** What IAM checks of one parameter before it looks anything up. Patterns are written as IAM quotes them. */
 export interface Constraint {
