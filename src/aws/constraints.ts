@@ -22,10 +22,14 @@ export const pagingConstraints: readonly Constraint[] = [
   { parameter: "MaxItems", integer: { min: 1, max: 1000 } },
 ];
 
+interface Parameters {
+  get(name: string): string | null | undefined;
+}
+
 /** IAM's ValidationError with everything that is wrong, in the order of the constraints; undefined when all is well. */
-export function validationError(parameters: URLSearchParams, constraints: readonly Constraint[]): Refusal | undefined {
+export function validationError(parameters: Parameters, constraints: readonly Constraint[]): Refusal | undefined {
   const faults = constraints.flatMap((constraint) => {
-    const value = parameters.get(constraint.parameter);
+    const value = parameters.get(constraint.parameter) ?? null;
     const member = constraint.parameter.charAt(0).toLowerCase() + constraint.parameter.slice(1);
     return violations(value, constraint).map(
       (text) => `Value at '${member}' failed to satisfy constraint: Member must ${text}`,

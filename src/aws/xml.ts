@@ -1,4 +1,6 @@
-const special = /[&<>\r]/;
+/** XML 1.0 has no way at all to write most control characters. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const special = /[&<>\u0000-\u0008\u000b-\u001f]/g;
 const entities: Readonly<Record<string, string>> = {
   "&": "&amp;",
   "<": "&lt;",
@@ -8,8 +10,7 @@ const entities: Readonly<Record<string, string>> = {
 
 /** An element with text in it, escaped. */
 export function textElement(name: string, text: string): string {
-  const escaped = special.test(text) ? text.replace(/[&<>\r]/g, (char) => entities[char] ?? char) : text;
-  return `<${name}>${escaped}</${name}>`;
+  return `<${name}>${text.replace(special, (char) => entities[char] ?? "\ufffd")}</${name}>`;
 }
 
 /** `2026-11-21T09:30:00Z`, the form in which IAM writes times: no fraction of a second. */

@@ -2,7 +2,7 @@ import type { Principal } from "../authn/principal.ts";
 import type { Credential, Status, UpdateAction } from "./credential.ts";
 
 /** The front door through which a request came in. */
-export type Channel = "rest";
+export type Channel = "rest" | "aws";
 
 /** A ticket's id as the caller gave it. Nobody has looked the ticket up: it is the caller's word. */
 export interface Ticket {

@@ -35,6 +35,7 @@ export const credentialTypes = {
 
 export type CredentialType = keyof typeof credentialTypes;
 export type UpdateAction = (typeof credentialTypes)[CredentialType]["updateAction"];
+export type ListAction = (typeof credentialTypes)[CredentialType]["listAction"];
 
 export const credentialTypeNames = Object.keys(credentialTypes) as readonly CredentialType[];
 

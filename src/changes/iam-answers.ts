@@ -1,4 +1,4 @@
-import type { Credential, CredentialType, ObservedStatus, Status } from "./credential.ts";
+import type { Credential, CredentialType, ListAction, ObservedStatus, Status } from "./credential.ts";
 
 /**
  * IAM's answer to one attempt at an update, in Lockkeeper's words. `iam/client.ts` makes them out of what the AWS SDK
@@ -47,6 +47,26 @@ export interface AccessKeyOwner {
   readonly lastUsed: { readonly at: number; readonly service: string; readonly region: string } | null;
 }
 
+/** The reads of IAM that are handed through as they are. */
+export type IamReadAction = ListAction | "iam:GetAccessKeyLastUsed" | "iam:GetUser" | "iam:ListUsers";
+
+/** Parameters of such a read, by IAM's names. */
+export interface IamReadParameters {
+  readonly UserName?: string;
+  readonly AccessKeyId?: string;
+  readonly ServiceName?: string;
+  readonly PathPrefix?: string;
+  readonly Marker?: string;
+  /** 1 to 1,000. */
+  readonly MaxItems?: number;
+}
+
+/** What IAM answers to such a read: the members of its result, by IAM's names and in IAM's order. */
+export type IamValue = string | number | boolean | Date | readonly IamValue[] | IamMembers;
+export interface IamMembers {
+  readonly [name: string]: IamValue;
+}
+
 /**
  * What changes and look-ups need of IAM. `update` never throws: every way in which it can end is an answer. The reads
  * throw LockkeeperError `iam-entity-not-found`, `iam-refused` (with `details.awsCode`) or `iam-unavailable`.
@@ -59,4 +79,6 @@ export interface Iam {
   /** All of a user's credentials of one type. */
   list(type: CredentialType, userName: string, timeoutMs: number): Promise<readonly ListedCredential[]>;
   ownerOf(accessKeyId: string, timeoutMs: number): Promise<AccessKeyOwner>;
+  /** One read, or one page of it, as the caller asks for it; of a user's, the user is named. */
+  readThrough(action: IamReadAction, parameters: IamReadParameters, timeoutMs: number): Promise<IamMembers>;
 }

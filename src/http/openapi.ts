@@ -240,6 +240,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/aws": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * IAM's Query protocol, for the AWS CLI, boto3 and the AWS SDKs
+         * @description Unmodified AWS clients work with this URL as their endpoint (`aws --endpoint-url http://127.0.0.1:8080/aws iam …`)
+         *     and a key pair that Lockkeeper issued. Version 2010-05-08; with and without a final slash. The caller proves itself
+         *     by AWS Signature Version 4, for the service `iam` and any region; session tokens, query-string signatures and
+         *     unsigned bodies are refused.
+         *
+         *     Carried out are `UpdateSigningCertificate`, `UpdateServiceSpecificCredential`, `UpdateAccessKey` and
+         *     `UpdateSSHPublicKey`, which are the same changes as those of `POST /v1/status-changes`, and, handed through to IAM
+         *     when policy allows it, the four lists of such credentials, `GetUser`, `ListUsers` and `GetAccessKeyLastUsed`.
+         *     Any other action of IAM's is `AccessDenied`. `UserName` may be left out by callers who have an IAM user.
+         *
+         *     Answers and errors are IAM's own XML. A denial's message holds the reasons, and the ids of the decision and of the
+         *     change. Errors that clients send again by themselves (5xx, `Throttling`) are only for requests that have changed
+         *     nothing: a change that is in flight, or of which nobody knows whether IAM has made it, is
+         *     `EntityTemporarilyUnmodifiable`.
+         */
+        post: operations["callIam"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/aws/ticket/{ticket}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The same, with a ticket
+         * @description As `POST /aws`; the ticket's id in the path goes with each change that is asked for, as `ticket` does in
+         *     `POST /v1/status-changes`. It is part of what the client signs.
+         */
+        post: operations["callIamWithTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/livez": {
         parameters: {
             query?: never;
@@ -614,6 +668,32 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description IAM's answer, or IAM's confirmation of a change */
+        IamAnswer: {
+            headers: {
+                "x-amzn-requestid": components["headers"]["RequestId"];
+                "X-Lockkeeper-Status-Change": components["headers"]["StatusChangeOfAnswer"];
+                "Lockkeeper-Sandbox": components["headers"]["LockkeeperSandbox"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "text/xml": string;
+            };
+        };
+        /** @description Refused, in IAM's own words where IAM has them */
+        IamError: {
+            headers: {
+                "x-amzn-requestid": components["headers"]["RequestId"];
+                "X-Lockkeeper-Status-Change": components["headers"]["StatusChangeOfAnswer"];
+                "Lockkeeper-Sandbox": components["headers"]["LockkeeperSandbox"];
+                [name: string]: unknown;
+            };
+            content: {
+                "text/xml": string;
+            };
+        };
         /** @description Policy does not allow it; the denial is in the audit log */
         Denied: {
             headers: {
@@ -759,6 +839,11 @@ export interface components {
     };
     parameters: {
         /**
+         * @description The ticket's id; the caller's word, nobody looks it up
+         * @example SEC-123
+         */
+        Ticket: string;
+        /**
          * @description Chosen by the caller, unique per change. Sent again with the same body, by default within 24 hours, it returns
          *     that change as it stands now instead of making another one. Only a change that goes to IAM binds its key: after a
          *     403, a 409, a 429 or a 503 the same key goes with the next try.
@@ -862,6 +947,18 @@ export interface components {
         TileNumber: string;
     };
     requestBodies: {
+        /** @description Action, Version and the action's own parameters; each once, UTF-8, at most 16 KiB */
+        IamQuery: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    Action: string;
+                    /** @constant */
+                    Version: "2010-05-08";
+                } & {
+                    [key: string]: string;
+                };
+            };
+        };
         StatusChange: {
             content: {
                 "application/json": components["schemas"]["StatusChangeRequest"];
@@ -869,6 +966,8 @@ export interface components {
         };
     };
     headers: {
+        /** @description Id of the status change; `GET /v1/status-changes/{id}` has its outcome and its receipt */
+        StatusChangeOfAnswer: components["schemas"]["StatusChangeId"];
         /**
          * @description Where the next page is (RFC 8288), `rel="next"`; absent on the last one
          * @example </v1/audit/records?from=42&limit=20>; rel="next"
@@ -1461,6 +1560,54 @@ export interface operations {
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
+        };
+    };
+    callIam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["IamQuery"];
+        responses: {
+            200: components["responses"]["IamAnswer"];
+            400: components["responses"]["IamError"];
+            403: components["responses"]["IamError"];
+            404: components["responses"]["IamError"];
+            405: components["responses"]["IamError"];
+            409: components["responses"]["IamError"];
+            413: components["responses"]["IamError"];
+            415: components["responses"]["IamError"];
+            500: components["responses"]["IamError"];
+            503: components["responses"]["IamError"];
+        };
+    };
+    callIamWithTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id; the caller's word, nobody looks it up
+                 * @example SEC-123
+                 */
+                ticket: components["parameters"]["Ticket"];
+            };
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["IamQuery"];
+        responses: {
+            200: components["responses"]["IamAnswer"];
+            400: components["responses"]["IamError"];
+            403: components["responses"]["IamError"];
+            404: components["responses"]["IamError"];
+            405: components["responses"]["IamError"];
+            409: components["responses"]["IamError"];
+            413: components["responses"]["IamError"];
+            415: components["responses"]["IamError"];
+            500: components["responses"]["IamError"];
+            503: components["responses"]["IamError"];
         };
     };
     livez: {

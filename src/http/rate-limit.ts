@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { RequestHandler } from "express";
+import type { Request, RequestHandler } from "express";
 import { principalKey } from "../authn/principal.ts";
 import { LockkeeperError, type Quota } from "../errors.ts";
 import type { Limits } from "./limits.ts";
@@ -15,19 +15,30 @@ export interface SourceLimitOptions {
   readonly refusals: Pick<Refusals, "rateLimited">;
 }
 
+type Counted = Parameters<Limits["take"]>[0];
+
 /** Counts the request against its principal's quota, and tells the caller what is left. */
-export function limit({ limits, refusals }: LimitOptions, name: Parameters<Limits["take"]>[0]): RequestHandler {
+export function limit(options: LimitOptions, name: Counted): RequestHandler {
   return async (request, response, next) => {
-    const { principal, context } = request.state;
-    if (principal === undefined)
-      throw new LockkeeperError("internal", "a request without a principal cannot be counted");
-    const { sourceIp } = context;
-    const quota = await counted(limits.take(name, principalKey(principal)), () =>
-      refusals.rateLimited({ principal, quota: name, sourceIp }),
-    );
-    tellQuota(response, quota);
+    await takeQuota(options, name, request, response);
     next();
   };
+}
+
+/** As `limit` does. @throws LockkeeperError `rate-limited` */
+export async function takeQuota(
+  { limits, refusals }: LimitOptions,
+  name: Counted,
+  request: Request,
+  response: ServerResponse,
+): Promise<void> {
+  const { principal, context } = request.state;
+  if (principal === undefined) throw new LockkeeperError("internal", "a request without a principal cannot be counted");
+  const { sourceIp } = context;
+  const quota = await counted(limits.take(name, principalKey(principal)), () =>
+    refusals.rateLimited({ principal, quota: name, sourceIp }),
+  );
+  tellQuota(response, quota);
 }
 
 /** Counts a request for what is public against its source's quota. */

@@ -6,6 +6,7 @@ import { accessKeyOwner } from "./access-key-owner.ts";
 import { AwsCall, named } from "./call.ts";
 import { listedCredentials } from "./listing.ts";
 import { operations } from "./operations.ts";
+import { readThrough } from "./read-through.ts";
 import { awsSettings, type FixedCredentials } from "./settings.ts";
 import { failedRead, failedUpdate } from "./translate.ts";
 import { AwsTransport } from "./transport.ts";
@@ -98,6 +99,8 @@ export function createIam(options: AwsIamOptions): AwsIam {
       }),
 
     ownerOf: (accessKeyId, timeoutMs) => read(timeoutMs, () => accessKeyOwner(reads, accessKeyId)),
+
+    readThrough: (action, parameters, timeoutMs) => read(timeoutMs, () => readThrough(reads, action, parameters)),
 
     callerIdentity: (timeoutMs) =>
       read(timeoutMs, async () => {

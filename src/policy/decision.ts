@@ -1,3 +1,5 @@
+import type { IamReadAction } from "../changes/iam-answers.ts";
+
 /** Why a decision came out as it did: a stable code for programs and a sentence for people. */
 export interface Reason {
   readonly code: string;
@@ -24,8 +26,9 @@ export interface Decision extends Ruling {
   readonly id: string;
 }
 
-/** Reads are actions of Lockkeeper's own; updates carry AWS's name. */
+/** Reads are actions of Lockkeeper's own, or IAM's where they are IAM's; updates carry AWS's name. */
 export type ReadAction =
+  | IamReadAction
   | "lockkeeper:FindAccessKeyOwner"
   | "lockkeeper:ListCredentials"
   | "lockkeeper:ReadAudit"

@@ -9,9 +9,23 @@ package lockkeeper.reads
 import data.lockkeeper.request
 import rego.v1
 
-roles_that_may := {
-	"lockkeeper:ListCredentials": {"admin", "chatops", "oncall", "ticketing", "viewer"},
-	"lockkeeper:FindAccessKeyOwner": {"admin", "chatops", "oncall", "ticketing", "viewer"},
+# What shows what one user has: Lockkeeper's own listing, and IAM's reads as its clients ask for them
+reads_of_a_user := {
+	"iam:GetUser",
+	"iam:ListAccessKeys",
+	"iam:ListSSHPublicKeys",
+	"iam:ListServiceSpecificCredentials",
+	"iam:ListSigningCertificates",
+	"lockkeeper:ListCredentials",
+}
+
+look_ups := reads_of_a_user | {"iam:GetAccessKeyLastUsed", "iam:ListUsers", "lockkeeper:FindAccessKeyOwner"}
+
+roles_that_may(action) := {"admin", "chatops", "oncall", "ticketing", "viewer"} if action in look_ups
+
+roles_that_may(action) := roles_that_may_see[action]
+
+roles_that_may_see := {
 	"lockkeeper:ReadAudit": {"admin", "auditor"},
 	"lockkeeper:ReadStatusChange": {"admin", "auditor", "oncall", "viewer"},
 	"lockkeeper:SearchStatusChanges": {"admin", "auditor", "oncall", "viewer"},
@@ -22,14 +36,14 @@ allow contains {
 	"message": concat(" ", ["The role", role, "may look at this."]),
 } if {
 	some role in request.roles
-	role in roles_that_may[input.action]
+	role in roles_that_may(input.action)
 }
 
 allow contains {
 	"code": "owner-may-look",
 	"message": "People may look at their own credentials.",
 } if {
-	input.action in {"lockkeeper:ListCredentials", "lockkeeper:ReadStatusChange", "lockkeeper:SearchStatusChanges"}
+	input.action in (reads_of_a_user | {"lockkeeper:ReadStatusChange", "lockkeeper:SearchStatusChanges"})
 	request.own
 }
 

@@ -6,7 +6,7 @@ import rego.v1
 codes(reasons) := {reason.code | some reason in reasons}
 
 test_who_may_change_may_look_it_up if {
-	every action in {"lockkeeper:ListCredentials", "lockkeeper:FindAccessKeyOwner"} {
+	every action in reads.look_ups {
 		every role in {"admin", "chatops", "oncall", "ticketing", "viewer"} {
 			codes(reads.allow) == {concat("-", [role, "may-look"])} with input as {"action": action}
 				with data.lockkeeper.request.roles as {role}
@@ -23,10 +23,10 @@ test_bots_do_not_see_everybodys_changes if {
 
 test_owners_look_at_their_own if {
 	request := {"principal": {"kind": "human", "userName": "bob"}, "credential": {"userName": "Bob"}}
-	every action in {"lockkeeper:ListCredentials", "lockkeeper:ReadStatusChange", "lockkeeper:SearchStatusChanges"} {
+	every action in reads.reads_of_a_user | {"lockkeeper:ReadStatusChange", "lockkeeper:SearchStatusChanges"} {
 		codes(reads.allow) == {"owner-may-look"} with input as object.union(request, {"action": action})
 	}
-	every action in {"lockkeeper:FindAccessKeyOwner", "lockkeeper:ReadAudit"} {
+	every action in {"lockkeeper:FindAccessKeyOwner", "iam:GetAccessKeyLastUsed", "iam:ListUsers", "lockkeeper:ReadAudit"} {
 		codes(reads.allow) == set() with input as object.union(request, {"action": action})
 	}
 }
@@ -93,7 +93,7 @@ test_the_log_is_for_admins_and_auditors if {
 }
 
 test_an_auditor_looks_at_no_credentials if {
-	every action in {"lockkeeper:FindAccessKeyOwner", "lockkeeper:ListCredentials"} {
+	every action in reads.look_ups {
 		codes(reads.allow) == set() with input as {"action": action}
 			with data.lockkeeper.request.roles as {"auditor"}
 	}
