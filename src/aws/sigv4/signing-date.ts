@@ -3,7 +3,7 @@ import { incompleteSignature, signatureDoesNotMatch } from "./refusals.ts";
 const allowedSkewMinutes = 5;
 
 /**
- * Reads an `X-Amz-Date` and holds it against the clock.
+ * Reads an `X-Amz-Date` and holds it against the clock, both in whole seconds.
  * @param value hostile; `YYYYMMDDTHHMMSSZ`, a time that exists
  * @param now epoch milliseconds
  * @returns epoch milliseconds
@@ -21,18 +21,20 @@ export function readSigningDate(value: string | undefined, now: number): number 
   if (digits === null || Number.isNaN(signedAt) || basicFormat(signedAt) !== value) {
     throw incompleteSignature("'X-Amz-Date' must be in ISO-8601 'basic format', e.g. 20110909T233600Z.");
   }
+  checkSkew(value, signedAt, now - (now % 1000));
+  return signedAt;
+}
+
+function checkSkew(date: string, signedAt: number, now: number): void {
   const skew = allowedSkewMinutes * 60_000;
   if (signedAt < now - skew) {
-    throw signatureDoesNotMatch(
-      `Signature expired: ${value} is now earlier than ${basicFormat(now - skew)} (${basicFormat(now)} - ${allowedSkewMinutes} min.)`,
-    );
+    const limit = `${basicFormat(now - skew)} (${basicFormat(now)} - ${allowedSkewMinutes} min.)`;
+    throw signatureDoesNotMatch(`Signature expired: ${date} is now earlier than ${limit}`);
   }
   if (signedAt > now + skew) {
-    throw signatureDoesNotMatch(
-      `Signature not yet current: ${value} is still later than ${basicFormat(now + skew)} (${basicFormat(now)} + ${allowedSkewMinutes} min.)`,
-    );
+    const limit = `${basicFormat(now + skew)} (${basicFormat(now)} + ${allowedSkewMinutes} min.)`;
+    throw signatureDoesNotMatch(`Signature not yet current: ${date} is still later than ${limit}`);
   }
-  return signedAt;
 }
 
 /** `YYYYMMDDTHHMMSSZ`. */
