@@ -1,3 +1,5 @@
+import type { ProofText } from "./tlog/tlog-proof.ts";
+
 /**
  * The reasons for which Lockkeeper stops what it was asked to do. Stable: they become problem types, log fields and
  * CLI exit messages. What each means to an HTTP caller is said once, in `http/problem.ts`.
@@ -56,7 +58,7 @@ export interface ErrorDetails {
   /** The status change that this error is about, or that stands in the way. */
   readonly changeId?: string;
   /** Where the newest record of it stands in the audit log, and the proof (c2sp.org/tlog-proof), null if it could not be had. */
-  readonly receipt?: { readonly index: number; readonly leafHash: string; readonly proof?: string | null };
+  readonly receipt?: { readonly index: number; readonly leafHash: string; readonly proof?: ProofText | null };
   /** The AWS error code, as IAM sent it. */
   readonly awsCode?: string;
   readonly allow?: string;

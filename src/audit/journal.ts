@@ -1,6 +1,7 @@
 import type { CredentialType, Status } from "../changes/credential.ts";
 import type { OutcomeName } from "../changes/outcome.ts";
 import type { TileRef } from "../tlog/tile.ts";
+import type { ProofText } from "../tlog/tlog-proof.ts";
 
 /** One immutable event, ready to be stored: `body` is hashed and kept byte by byte and never serialised again. */
 export interface AuditRecord {
@@ -28,7 +29,7 @@ export interface Receipt {
 /** A receipt that proves itself to whoever has the log's public key. */
 export interface ProvenReceipt extends Receipt {
   /** A c2sp.org/tlog-proof of the record in a signed head; its `extra` is the record's bytes. */
-  readonly proof: string;
+  readonly proof: ProofText;
 }
 
 /** What `finish` has done. */

@@ -1,6 +1,6 @@
 import type { GrowingTree, TreeNode } from "../tlog/growing-tree.ts";
 import { leafHash } from "../tlog/hash.ts";
-import { base64, formatProof } from "../tlog/tlog-proof.ts";
+import { base64, type ProofText, proofInParts } from "../tlog/tlog-proof.ts";
 import { type Head, signHead } from "./head.ts";
 import type { AuditRecord, Receipt } from "./journal.ts";
 import type { LogIdentity } from "./log-keys.ts";
@@ -21,7 +21,7 @@ export interface SealedBatch {
   readonly nodes: readonly TreeNode[];
   readonly head: Head;
   /** A c2sp.org/tlog-proof, with its bytes, of a record of this batch in this head. To be asked before the tree's next `mark()`. */
-  proofOf(index: number): string;
+  proofOf(index: number): ProofText;
 }
 
 /**
@@ -76,7 +76,7 @@ export class LogBatch {
         if (row === undefined) throw new RangeError(`record ${index} is not of this batch`);
         const extra = Buffer.from(row.record.body);
         const proof = tree.inclusionProof(index);
-        return formatProof({ index, proof, checkpoint: head.checkpoint, extra }, hashText);
+        return proofInParts({ index, proof, checkpoint: head.checkpoint, extra }, hashText);
       },
     };
   }

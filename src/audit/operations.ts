@@ -1,3 +1,4 @@
+import type { ProofText } from "../tlog/tlog-proof.ts";
 import type { Begun, Conclusion, Denial, Finished, Receipt } from "./journal.ts";
 import type { LogBatch } from "./log-batch.ts";
 import type { Operation, OperationOutcome } from "./operation.ts";
@@ -34,8 +35,8 @@ export function unproven(drafts: readonly Draft[]): number[] {
   return drafts.flatMap((draft) => ("unproven" in draft ? [draft.unproven.index] : []));
 }
 
-/** @param proofOf the proof of the record at an index, as text */
-export function withProofs(drafts: readonly Draft[], proofOf: (index: number) => string): OperationOutcome[] {
+/** @param proofOf the proof of the record at an index */
+export function withProofs(drafts: readonly Draft[], proofOf: (index: number) => ProofText): OperationOutcome[] {
   return drafts.map((draft) => {
     if (!("unproven" in draft)) return draft;
     return { ok: true, result: { ...draft.unproven, proof: proofOf(draft.unproven.index) } };

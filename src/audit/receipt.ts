@@ -1,6 +1,6 @@
 import { inclusionProof } from "../tlog/proof.ts";
 import type { TileSource } from "../tlog/tile.ts";
-import { formatProof } from "../tlog/tlog-proof.ts";
+import { type ProofText, proofInParts } from "../tlog/tlog-proof.ts";
 import type { Head } from "./head.ts";
 import type { LoggedRecord } from "./journal.ts";
 
@@ -12,9 +12,9 @@ export function receiptOf(
   { index, body }: Pick<LoggedRecord, "index" | "body">,
   head: Head,
   tiles: TileSource,
-): string {
+): ProofText {
   const proof = inclusionProof(index, head.size, tiles);
-  return formatProof({
+  return proofInParts({
     index,
     proof,
     checkpoint: head.checkpoint,

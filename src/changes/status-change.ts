@@ -1,6 +1,7 @@
 import type { KeptDecision } from "../audit/caller.ts";
 import type { Receipt, StoredRecord } from "../audit/journal.ts";
 import type { ChangeFacts } from "../audit/record.ts";
+import type { ProofText } from "../tlog/tlog-proof.ts";
 import type { Change, Channel } from "./change.ts";
 import type { ObservedStatus, UpdateAction } from "./credential.ts";
 import type { Outcome, ReadBack } from "./outcome.ts";
@@ -24,7 +25,7 @@ export interface StatusChange {
 
 /** With its proof (c2sp.org/tlog-proof) as far as that is known; null where it was asked for and could not be had. */
 export interface ChangeReceipt extends Receipt {
-  readonly proof?: string | null;
+  readonly proof?: ProofText | null;
 }
 
 /** Lockkeeper died between the intent and the outcome, or could not write it: what IAM did is not known. */

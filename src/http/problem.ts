@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { ErrorCode, ErrorDetails, Fault } from "../errors.ts";
 import type { Decision } from "../policy/decision.ts";
+import { proofText } from "../tlog/tlog-proof.ts";
 import type { components } from "./openapi.ts";
 import { rateLimit, rateLimitPolicy } from "./rate-limit.ts";
 
@@ -11,7 +12,9 @@ export interface Problem {
   readonly code: ErrorCode;
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly problem: Omit<ProblemBody, "requestId">;
+  readonly problem: Omit<ProblemBody, "requestId" | "receipt">;
+  /** The problem's receipt, which is put into its text as `receiptJson` writes it. */
+  readonly receipt?: NonNullable<ErrorDetails["receipt"]>;
 }
 
 interface Meaning {
@@ -135,10 +138,10 @@ export function problemOf({ code, message, details, decision }: Refusal): Proble
       detail,
       ...(faults !== undefined && { errors: faults.map(faultForCaller) }),
       ...(decision !== undefined && { decision: decisionResource(decision) }),
-      ...(receipt !== undefined && { receipt: receiptResource(receipt) }),
       ...(changeId !== undefined && { statusChange: changeId }),
       ...(awsCode !== undefined && { awsCode }),
     },
+    ...(receipt !== undefined && { receipt }),
   };
 }
 
@@ -156,7 +159,29 @@ export function decisionResource(decision: NonNullable<Refusal["decision"]>): co
 /** A receipt as the contract has it. */
 export function receiptResource(receipt: NonNullable<ErrorDetails["receipt"]>): components["schemas"]["Receipt"] {
   const { index, leafHash, proof } = receipt;
-  return proof === undefined ? { index, leafHash } : { index, leafHash, proof };
+  if (proof === undefined) return { index, leafHash };
+  return { index, leafHash, proof: proof === null ? null : proofText(proof) };
+}
+
+/**
+ * A receipt with its proof as ASCII JSON. A denial is mostly that, and one character beyond Latin-1 in it would make V8
+ * escape and copy all of it at two bytes each: the checkpoint, which has one, is escaped on its own.
+ */
+function receiptJson(receipt: NonNullable<ErrorDetails["receipt"]>): string {
+  const { index, leafHash, proof } = receipt;
+  if (proof === undefined || proof === null) return JSON.stringify(receiptResource(receipt));
+  const lines = JSON.stringify(proof.lines).slice(0, -1);
+  return `{"index":${index},"leafHash":"${leafHash}","proof":${lines}${asciiJson(proof.checkpoint).slice(1)}}`;
+}
+
+/** The text as JSON (RFC 8259, 7) in ASCII, and as a string of one byte a character. */
+function asciiJson(text: string): string {
+  const escaped = JSON.stringify(text).replace(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  // What comes out of `replace` is as wide as what went in.
+  return Buffer.from(escaped, "latin1").toString("latin1");
 }
 
 function faultForCaller({ at, message }: Fault): NonNullable<ProblemBody["errors"]>[number] {
@@ -169,8 +194,9 @@ function faultForCaller({ at, message }: Fault): NonNullable<ProblemBody["errors
 }
 
 /** A problem as JSON. */
-export function problemText({ problem }: Problem, requestId: string): string {
-  return JSON.stringify({ ...problem, requestId } satisfies ProblemBody);
+export function problemText({ problem, receipt }: Problem, requestId: string): string {
+  const text = JSON.stringify({ ...problem, requestId } satisfies ProblemBody);
+  return receipt === undefined ? text : `${text.slice(0, -1)},"receipt":${receiptJson(receipt)}}`;
 }
 
 /**
@@ -182,6 +208,8 @@ export function sendProblem(response: ServerResponse, problem: Problem, requestI
   response.statusCode = problem.status;
   for (const name in problem.headers) response.setHeader(name, problem.headers[name] ?? "");
   response.setHeader("Content-Type", "application/problem+json");
-  response.setHeader("Content-Length", Buffer.byteLength(body));
-  response.end(body);
+  const length = Buffer.byteLength(body);
+  response.setHeader("Content-Length", length);
+  // ASCII is written as it is in memory.
+  response.end(body, length === body.length ? "latin1" : "utf8");
 }

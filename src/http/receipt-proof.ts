@@ -1,7 +1,7 @@
 import type { Journal, Receipt } from "../audit/journal.ts";
 import type { ChangeReceipt, StatusChange } from "../changes/status-change.ts";
 import { LockkeeperError } from "../errors.ts";
-import { formatProof, parseProof } from "../tlog/tlog-proof.ts";
+import { parseProof, proofInParts, proofText } from "../tlog/tlog-proof.ts";
 
 /** The change with the proof of its newest record, which a change that has just ended has already. */
 export async function withProof(journal: Pick<Journal, "proven">, state: StatusChange): Promise<StatusChange> {
@@ -18,9 +18,9 @@ async function proveReceipt(journal: Pick<Journal, "proven">, { index, leafHash 
 /** For whoever may see what became of a change and not what is on record of who asked: the proof without the record. */
 export function withoutRecord(state: StatusChange): StatusChange {
   const { receipt } = state;
-  if (typeof receipt.proof !== "string") return state;
-  const { index, proof, checkpoint } = parseProof(receipt.proof);
-  return { ...state, receipt: { ...receipt, proof: formatProof({ index, proof, checkpoint }) } };
+  if (receipt.proof === undefined || receipt.proof === null) return state;
+  const { index, proof, checkpoint } = parseProof(proofText(receipt.proof));
+  return { ...state, receipt: { ...receipt, proof: proofInParts({ index, proof, checkpoint }) } };
 }
 
 /** When the outcome could not be recorded, the intent still is: whoever asked for the change gets the receipt of that. */

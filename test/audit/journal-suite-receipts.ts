@@ -3,7 +3,7 @@ import type { Journal, ProvenReceipt } from "../../src/audit/journal.ts";
 import { parseCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { leafHash } from "../../src/tlog/hash.ts";
 import { openNote } from "../../src/tlog/note.ts";
-import { parseProof, verifyProof } from "../../src/tlog/tlog-proof.ts";
+import { type ProofText, parseProof, proofText, verifyProof } from "../../src/tlog/tlog-proof.ts";
 import { aChange, aDenial, anIntent } from "../fixture/changes.ts";
 import { testVerifiers as verifiers } from "../fixture/log-keys.ts";
 import { applied, ended, keyChange, now, readBack, unknown } from "./journal-samples.ts";
@@ -11,7 +11,7 @@ import type { JournalFixture } from "./journal-suite.ts";
 
 /** The bytes that a receipt proves, after it has been verified with the public key alone. */
 export function provenBody({ proof, index, leafHash: hash }: ProvenReceipt): string {
-  const verified = verifyProof(proof, { verifiers });
+  const verified = verifyProof(proofText(proof), { verifiers });
   expect(verified.index).toBe(index);
   expect(leafHash(verified.entry).toString("hex")).toBe(hash);
   return Buffer.from(verified.entry).toString();
@@ -87,7 +87,7 @@ export function receiptsSuite(given: () => JournalFixture): void {
         const proven = await journal.proven(receipt.index);
         expect(proven).toMatchObject({ index: receipt.index, leafHash: receipt.leafHash, body: denial.record.body });
         expect(provenBody(proven ?? receipt)).toBe(denial.record.body);
-        expect(treeSize(proven?.proof ?? "")).toBe(305);
+        expect(treeSize((proven ?? receipt).proof)).toBe(305);
       }
       expect(await journal.proven(305)).toBeUndefined();
     });
@@ -97,7 +97,7 @@ export function receiptsSuite(given: () => JournalFixture): void {
       await fixture.tamper.body(0, null);
       const proven = await journal.proven(0);
       expect(proven).toMatchObject({ index: 0, body: null, leafHash: receipt?.leafHash });
-      const { proof = "" } = proven ?? {};
+      const proof = proofText(proven?.proof ?? { lines: "", checkpoint: "" });
       expect(parseProof(proof).extra).toBeUndefined();
       const entry = Buffer.from(denial.record.body);
       expect(verifyProof(proof, { verifiers, entry }).index).toBe(0);
@@ -132,8 +132,8 @@ export function receiptsSuite(given: () => JournalFixture): void {
 }
 
 /** Of the tree that a proof is for. */
-function treeSize(proof: string): number {
-  return parseCheckpoint(openNote(parseProof(proof).checkpoint, verifiers).text).size;
+function treeSize(proof: ProofText): number {
+  return parseCheckpoint(openNote(parseProof(proofText(proof)).checkpoint, verifiers).text).size;
 }
 
 function settledValue<T>(settled: PromiseSettledResult<T>): T {

@@ -7,6 +7,7 @@ import { afterAll, expect, it } from "vitest";
 import { openSqliteReader } from "../../src/audit/sqlite/reader.ts";
 import { openSqliteStore } from "../../src/audit/sqlite/store.ts";
 import { openJournal } from "../../src/audit/store-journal.ts";
+import { proofText } from "../../src/tlog/tlog-proof.ts";
 import { aChange, aDenial } from "../fixture/changes.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
 import { startProgram, stopAll } from "../fixture/processes.ts";
@@ -80,7 +81,7 @@ async function fork(): Promise<string | undefined> {
   const deny = async (file: string) => {
     const store = await openSqliteStore(file, { exclusive: false, owner: "123456789012", keys: testLogKeys });
     const journal = openJournal(store, { deadlineMs: 10_000, maxQueue: 100 });
-    receipts.push((await journal.deny(aDenial(aChange()))).proof);
+    receipts.push(proofText((await journal.deny(aDenial(aChange()))).proof));
     await journal.close();
   };
   await deny(files[0]);

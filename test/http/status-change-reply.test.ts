@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { Outcome, ReadBack } from "../../src/changes/outcome.ts";
 import type { StatusChange } from "../../src/changes/status-change.ts";
+import { problemText } from "../../src/http/problem.ts";
 import { statusChangeReply } from "../../src/http/status-change-reply.ts";
 import { statusChangeResource } from "../../src/http/status-change-resource.ts";
+import { proofText } from "../../src/tlog/tlog-proof.ts";
 import { aChange, aDecision } from "../fixture/changes.ts";
 
 const now = Date.parse("2026-11-21T09:30:01Z");
@@ -83,7 +85,8 @@ describe("the reply to somebody who asked for a change", () => {
 
   it("gives a denial its decision and its receipt", () => {
     expect(statusChangeReply(state({ decision: aDecision(false) }), now)).toMatchObject({
-      problem: { decision: { allow: false, reasons: [{ code: "not-permitted" }] }, receipt: { index: 7 } },
+      problem: { decision: { allow: false, reasons: [{ code: "not-permitted" }] } },
+      receipt: { index: 7 },
     });
   });
 
@@ -94,10 +97,11 @@ describe("the reply to somebody who asked for a change", () => {
     ["of one that IAM refused", { outcome: refused("AccessDenied") }],
     ["of one whose answer was lost", { outcome: lost }],
   ])("shows the receipt's proof as far as it is known: %s", (_what, parts) => {
-    for (const proof of ["c2sp.org/tlog-proof@v1\n…", null, undefined]) {
+    for (const proof of [{ lines: "c2sp.org/tlog-proof@v1\n…", checkpoint: "…" }, null, undefined]) {
       const receipt = { index: 7, leafHash: "a".repeat(64), ...(proof !== undefined && { proof }) };
       const reply = statusChangeReply(state({ ...parts, receipt }), now);
-      expect("problem" in reply ? reply.problem.receipt : reply.body.receipt).toEqual(receipt);
+      const said = JSON.parse("problem" in reply ? problemText(reply, "r") : JSON.stringify(reply.body)).receipt;
+      expect(said).toEqual({ ...receipt, ...(proof && { proof: proofText(proof) }) });
     }
   });
 });

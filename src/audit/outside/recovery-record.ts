@@ -1,6 +1,6 @@
 import { type Checkpoint, parseCheckpoint } from "../../tlog/checkpoint.ts";
 import { NoteError, openNote, parseVerifier } from "../../tlog/note.ts";
-import { verifyProof } from "../../tlog/tlog-proof.ts";
+import { proofText, verifyProof } from "../../tlog/tlog-proof.ts";
 import { keysUnder } from "../lineage.ts";
 import { object } from "../verify/outline.ts";
 import { recoveryTold } from "../verify/recovery.ts";
@@ -28,7 +28,7 @@ export async function recoveryKnows(
   if (first === undefined || first.body === null || named === undefined) return false;
   const entry = Buffer.from(first.body);
   try {
-    const proven = verifyProof(first.proof, { verifiers: named.trustedKeys.map(parseVerifier), entry });
+    const proven = verifyProof(proofText(first.proof), { verifiers: named.trustedKeys.map(parseVerifier), entry });
     if (proven.index !== 0 || proven.origin !== origin) return false;
   } catch (error) {
     if (error instanceof NoteError) return false;

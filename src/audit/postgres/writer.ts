@@ -1,5 +1,6 @@
 import type { GrowingTree } from "../../tlog/growing-tree.ts";
 import { inclusionTiles } from "../../tlog/proof.ts";
+import type { ProofText } from "../../tlog/tlog-proof.ts";
 import { type Head, LogFault, whatToDo } from "../head.ts";
 import { assertSameKey } from "../key-change.ts";
 import { LogBatch, type SealedBatch } from "../log-batch.ts";
@@ -174,7 +175,7 @@ export class Writer {
   }
 
   /** Proofs of records that were in the log before, in the head that is locked. */
-  async #receipts(indexes: readonly number[]): Promise<ReadonlyMap<number, string>> {
+  async #receipts(indexes: readonly number[]): Promise<ReadonlyMap<number, ProofText>> {
     const head = this.#head;
     if (indexes.length === 0 || head === undefined) return new Map();
     const tiles = await readTiles(

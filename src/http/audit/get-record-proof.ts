@@ -1,5 +1,6 @@
 import type { RequestHandler } from "express";
 import { authorizeAuditRead } from "../../policy/pep.ts";
+import { proofText } from "../../tlog/tlog-proof.ts";
 import { operation } from "../operation.ts";
 import { deniedReadReply } from "../status-change-reply.ts";
 import { type AuditReadOptions, provenRecord } from "./record.ts";
@@ -13,6 +14,6 @@ export function getRecordProof({ pep, journal }: AuditReadOptions<"proven">): Re
 
     const { proof } = await provenRecord(journal, index);
     const headers = { "Content-Disposition": `attachment; filename="${index}.tlog-proof"` };
-    return { status: 200, body: proof, headers };
+    return { status: 200, body: proofText(proof), headers };
   });
 }

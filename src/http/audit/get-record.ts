@@ -1,5 +1,6 @@
 import type { RequestHandler } from "express";
 import { authorizeAuditRead } from "../../policy/pep.ts";
+import { proofText } from "../../tlog/tlog-proof.ts";
 import { operation } from "../operation.ts";
 import { deniedReadReply } from "../status-change-reply.ts";
 import { type AuditReadOptions, provenRecord, recordOf } from "./record.ts";
@@ -12,6 +13,9 @@ export function getRecord({ pep, journal, log }: AuditReadOptions<"proven">): Re
     if (!authorization.allowed) return deniedReadReply(authorization);
 
     const { leafHash, body, proof } = await provenRecord(journal, index);
-    return { status: 200, body: { index, leafHash, record: recordOf(log, { index, body }), text: body, proof } };
+    return {
+      status: 200,
+      body: { index, leafHash, record: recordOf(log, { index, body }), text: body, proof: proofText(proof) },
+    };
   });
 }

@@ -8,7 +8,7 @@ import { leafHash } from "../../../src/tlog/hash.ts";
 import { generateKey, parseSigner, signNote } from "../../../src/tlog/note.ts";
 import { consistencyProof, inclusionProof, rootHash } from "../../../src/tlog/proof.ts";
 import type { TileSource } from "../../../src/tlog/tile.ts";
-import { formatProof } from "../../../src/tlog/tlog-proof.ts";
+import { proofInParts } from "../../../src/tlog/tlog-proof.ts";
 
 export const logOrigin = "example.org/lockkeeper";
 const key = generateKey(logOrigin);
@@ -58,7 +58,7 @@ export class GrowingLog implements ComparableLog {
     const [body, leaf, head] = [this.#entries[index], this.#leaves[index], await this.head()];
     if (body === undefined || leaf === undefined || head === undefined) return undefined;
     const hashes = inclusionProof(index, head.size, this.#tiles);
-    const proof = formatProof({ index, proof: hashes, checkpoint: head.checkpoint });
+    const proof = proofInParts({ index, proof: hashes, checkpoint: head.checkpoint });
     return { index, leafHash: leaf.toString("hex"), body, proof };
   }
 

@@ -8,6 +8,7 @@ import { openSqliteStore } from "../../../src/audit/sqlite/store.ts";
 import { openJournal } from "../../../src/audit/store-journal.ts";
 import type { Change } from "../../../src/changes/change.ts";
 import type { Outcome, ReadBack } from "../../../src/changes/outcome.ts";
+import { proofText } from "../../../src/tlog/tlog-proof.ts";
 import { aChange, aDecision, aDenial, anIntent } from "../../fixture/changes.ts";
 import { dataFolder } from "../../fixture/data-folder.ts";
 import { testKey, testLogKeys } from "../../fixture/log-keys.ts";
@@ -42,7 +43,7 @@ export class LogWriter {
 
   async denied(count = 1): Promise<void> {
     const receipts = await Promise.all(Array.from({ length: count }, () => this.#journal.deny(aDenial(userChange()))));
-    for (const { index, proof } of receipts) this.receipts.set(index, proof);
+    for (const { index, proof } of receipts) this.receipts.set(index, proofText(proof));
     await this.#head();
   }
 
@@ -63,7 +64,7 @@ export class LogWriter {
     const release = outcome.name !== "unknown";
     const conclusion = { record, step: "outcome", outcome: outcome.name, release, at } as const;
     const { index, proof } = await this.#journal.finish(change.id, conclusion);
-    this.receipts.set(index, proof);
+    this.receipts.set(index, proofText(proof));
     await this.#head();
   }
 

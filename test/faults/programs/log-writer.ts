@@ -6,6 +6,7 @@ import { outcomeRecord } from "../../../src/audit/record.ts";
 import { openSqliteStore } from "../../../src/audit/sqlite/store.ts";
 import { openJournal } from "../../../src/audit/store-journal.ts";
 import { LockkeeperError } from "../../../src/errors.ts";
+import { proofText } from "../../../src/tlog/tlog-proof.ts";
 import { aChange, aDecision, aDenial, anIntent } from "../../fixture/changes.ts";
 import { testLogKeys } from "../../fixture/log-keys.ts";
 import type { Acknowledged } from "../acknowledged.ts";
@@ -19,7 +20,13 @@ const PATIENCE_MS = 120_000;
 
 /** One system call for each line, so that a trace of them has its moment. */
 function acknowledge(uid: string, receipt?: Receipt | ProvenReceipt): void {
-  writeSync(1, `ack ${JSON.stringify({ uid, ...receipt } satisfies Acknowledged)}\n`);
+  const proof = receipt !== undefined && "proof" in receipt ? { proof: proofText(receipt.proof) } : {};
+  const told: Acknowledged = { uid, ...(receipt && place(receipt)), ...proof };
+  writeSync(1, `ack ${JSON.stringify(told)}\n`);
+}
+
+function place({ index, leafHash }: Receipt): Receipt {
+  return { index, leafHash };
 }
 
 /** @returns whether the log has taken the record */
