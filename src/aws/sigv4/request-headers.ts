@@ -4,19 +4,17 @@ import type { SignedRequest } from "./signed-request.ts";
 const maxHeaders = 100;
 const maxHeaderCharacters = 16 * 1024;
 
-/** Those whose second value would be believed by one reader and overlooked by the next. */
-const singleHeaders = new Set(["authorization", "host", "content-type", "content-length", "transfer-encoding", "date"]);
-
-/** Whether AWS gives this header a meaning; such a header counts only when it is signed. */
-export function isAmzHeader(name: string): boolean {
-  return name.startsWith("x-amz-");
-}
+/**
+ * Those whose second value would be believed by one reader and overlooked by the next, signed or not. What must be
+ * signed is not among them: no signed header may be repeated.
+ */
+const singleHeaders = ["authorization", "content-length", "transfer-encoding", "date"];
 
 /** A request's headers by their lower-case names, each with its only value. */
 export interface RequestHeaders {
   /** Every name, also those that were repeated. */
   readonly names: ReadonlySet<string>;
-  /** Sent more than once; only headers without meaning for the signature can be. */
+  /** Sent more than once. */
   readonly repeated: ReadonlySet<string>;
   /** The value; the first one of a repeated header. */
   get(name: string): string | undefined;
@@ -41,12 +39,10 @@ export function readHeaders(headers: SignedRequest["headers"]): RequestHeaders {
   if (characters > maxHeaderCharacters) {
     throw incompleteSignature(`The headers are over ${maxHeaderCharacters / 1024} KiB.`);
   }
-  for (const name of repeated) {
-    if (singleHeaders.has(name) || isAmzHeader(name)) {
-      throw incompleteSignature(
-        "Authorization, Host, Content-Type, Content-Length, Transfer-Encoding, Date and each X-Amz-* header can be sent once only.",
-      );
-    }
+  if (singleHeaders.some((name) => repeated.has(name))) {
+    throw incompleteSignature(
+      "'Authorization', 'Content-Length', 'Transfer-Encoding' and 'Date' can be sent once only.",
+    );
   }
   return { names: new Set(values.keys()), repeated, get: (name) => values.get(name) };
 }

@@ -24,6 +24,8 @@ const signedOddly: Attack[] = [
   ["for another day than its date's", "SignatureDoesNotMatch", signedWith({ day: "20261121" })],
   ["for a day longer than a day", "SignatureDoesNotMatch", signedWith({ day: "202611220" })],
   ["with another terminator", "SignatureDoesNotMatch", signedWith({ terminator: "aws4_request2" })],
+  ["for a region that is none", "SignatureDoesNotMatch", signedWith({ region: "US_East" })],
+  ["without a region", "SignatureDoesNotMatch", signedWith({ region: "" })],
   ["without the host", "SignatureDoesNotMatch", signedWith({ signedHeaders: ["content-type", "x-amz-date"] })],
   ["without a host at all", "SignatureDoesNotMatch", signedWith({ headers: ordinaryHeaders().slice(1) })],
   ["without its date", "SignatureDoesNotMatch", signedWith({ signedHeaders: ["content-type", "host"] })],
@@ -118,6 +120,12 @@ describe("a request with a right signature is refused", () => {
     const [request] = await createNodeParser()(Buffer.from(recordedWithUnsignedContentType));
     if (request === undefined) throw new Error("the message did not arrive");
     await expectRefusal("SignatureDoesNotMatch", request);
+  });
+
+  it("with the hash as the reason when that is not the body's", async () => {
+    expect(await verdictOn(unsignedPayload("UNSIGNED-PAYLOAD"))).toMatchObject({
+      message: "The provided 'x-amz-content-sha256' header does not match what was computed.",
+    });
   });
 
   it("with AWS's words for a signature of another service", async () => {
