@@ -72,7 +72,7 @@ export function loadConfig({ file, env = process.env, readable = canRead }: Conf
 
 /** Variables of a real account or a real network. */
 const notForSandbox =
-  /^LOCKKEEPER_(CONFIG$|TLS_|TRUSTED_PROXIES|AUDIT_(ORIGIN|SIGNING_KEY|FORMER_KEYS)|IAM_(ACCOUNT|REGION|ENDPOINT|STS_ENDPOINT|OWN_USER_NAME))/;
+  /^LOCKKEEPER_(CONFIG$|TLS_|TRUSTED_PROXIES|AWS_KEYS_|AUDIT_(ORIGIN|SIGNING_KEY|FORMER_KEYS)|IAM_(ACCOUNT|REGION|ENDPOINT|STS_ENDPOINT|OWN_USER_NAME))/;
 
 /**
  * The configuration of `lockkeeper serve --sandbox`: no file, an IAM of its own, this machine only.

@@ -1,9 +1,12 @@
 import { randomUUIDv7 } from "node:crypto";
 import { createApp } from "./app.ts";
 import { policyRecord, serviceRecord } from "./audit/admin-record.ts";
+import type { Journal } from "./audit/journal.ts";
 import { LAST_TRY_MS } from "./audit/outside/publisher.ts";
 import { createApiKeyProof } from "./authn/api-key-proof.ts";
 import { createAuthenticator } from "./authn/authenticate.ts";
+import { type AwsKeyRing, createAwsKeyRing } from "./authn/aws-key-ring.ts";
+import { readEncryptionKeys } from "./authn/encryption-keys.ts";
 import { isLoopbackHost } from "./authn/ip-address.ts";
 import { createAccessTokenProof } from "./authn/jwt.ts";
 import { createKeyRing, keepFresh } from "./authn/key-ring.ts";
@@ -109,9 +112,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     closing.add(() => stopped.abort());
 
     const ring = createKeyRing({ read: journal.apiKeys, clock });
-    if (config.authn.apiKeys.enabled) {
-      await ring.refresh();
-      void keepFresh(ring, clock, stopped.signal, (error) => log.error({ err: error }, "API keys could not be read"));
+    const keyPairs = awsKeyRing(config, journal, clock, log);
+    for (const keys of [config.authn.apiKeys.enabled ? ring : undefined, keyPairs]) {
+      if (keys === undefined) continue;
+      await keys.refresh();
+      void keepFresh(keys, clock, stopped.signal, (error) => log.error({ err: error }, "keys could not be read"));
     }
     const service = {
       instance: randomUUIDv7(),
@@ -224,6 +229,22 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 function longestClose({ shutdown, iam, audit }: Config): number {
   const { announceMs, graceMs } = shutdown;
   return announceMs + graceMs + iam.deadlineMs + iam.readDeadlineMs + 3 * audit.deadlineMs + LAST_TRY_MS;
+}
+
+/** The key pairs of AWS clients, where they are configured. One that is of no use is told of, and stops nothing. */
+function awsKeyRing(
+  { authn: { awsKeys } }: Config,
+  { apiKeys }: Pick<Journal, "apiKeys">,
+  clock: Clock,
+  log: Logger,
+): AwsKeyRing | undefined {
+  if (awsKeys?.enabled !== true) return undefined;
+  return createAwsKeyRing({
+    read: apiKeys,
+    clock,
+    encryption: readEncryptionKeys(awsKeys),
+    onUnusable: (accessKeyId, why) => log.error({ accessKeyId, why }, "a key pair cannot be used"),
+  });
 }
 
 /** What was never opened needs no closing; why it was not has been thrown. */

@@ -1,8 +1,11 @@
 import { Command } from "commander";
+import { readEncryptionKeys } from "./authn/encryption-keys.ts";
 import { addAuditCommands } from "./cli/audit.ts";
+import { type AwsKeyCommandOptions, createKeyPair, makeEncryptionKey, rotateEncryption } from "./cli/aws-keys.ts";
 import { configCheck } from "./cli/config-check.ts";
 import { health } from "./cli/health.ts";
-import { createKey, type KeyCommandOptions, listKeys, revokeKey } from "./cli/keys.ts";
+import { createKey, revokeKey } from "./cli/keys.ts";
+import { listKeys } from "./cli/list-keys.ts";
 import { runSandboxIam } from "./cli/sandbox-iam.ts";
 import { serve } from "./cli/serve.ts";
 import { systemClock } from "./clock.ts";
@@ -19,12 +22,14 @@ const output = {
 /** The journal of the configured data folder, for one command beside a gateway that may be running. */
 async function withJournal(
   { config: file }: { config?: string },
-  run: (options: KeyCommandOptions) => Promise<void>,
+  run: (options: AwsKeyCommandOptions) => Promise<void>,
 ): Promise<void> {
   const config = loadConfig({ file });
+  const { awsKeys } = config.authn;
+  const encryption = awsKeys && readEncryptionKeys(awsKeys);
   const journal = await openLogToWrite({ config, owner: config.iam.account }, output.note);
   try {
-    await run({ journal, clock: systemClock, output });
+    await run({ journal, clock: systemClock, output, encryption });
   } finally {
     await journal.close();
   }
@@ -47,7 +52,7 @@ program
     process.exitCode = await serve(options);
   });
 
-const keys = program.command("keys").description("API keys of callers");
+const keys = program.command("keys").description("API keys and AWS key pairs of callers");
 keys
   .command("create")
   .description("make a key; it is shown once")
@@ -56,8 +61,9 @@ keys
   .option("--user-name <name>", "the principal's own IAM user")
   .option("--group <group...>", "groups, seen by policy as lockkeeper#GROUP")
   .option("--ttl <duration>", "how long it is good: 90d, 12h", "90d")
+  .option("--aws", "a key pair for AWS CLIs and SDKs", false)
   .option(...configOption)
-  .action((options) => withJournal(options, (command) => createKey(command, options)));
+  .action((options) => withJournal(options, (command) => (options.aws ? createKeyPair : createKey)(command, options)));
 keys
   .command("list")
   .description("all keys; never their secrets")
@@ -69,6 +75,16 @@ keys
   .description("a running gateway obeys within about a second")
   .option(...configOption)
   .action((id, options) => withJournal(options, (command) => revokeKey(command, id)));
+
+keys
+  .command("encryption-key <file>")
+  .description("make the key under which secrets of key pairs are encrypted")
+  .action((file) => makeEncryptionKey(output, file));
+keys
+  .command("rotate-encryption")
+  .description("encrypt the secrets of all key pairs under the newest key")
+  .option(...configOption)
+  .action((options) => withJournal(options, rotateEncryption));
 
 addAuditCommands(program, output);
 

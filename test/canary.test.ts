@@ -1,8 +1,9 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createEncryptionKey } from "../src/authn/encryption-keys.ts";
 import { type SandboxIam, startSandboxIam } from "../src/sandbox/iam/server.ts";
 import { generateKey } from "../src/tlog/note.ts";
 import { Canaries } from "./fixture/canaries.ts";
@@ -98,8 +99,10 @@ describe.each(["SQLite", "PostgreSQL"])("secrets in every input of a gateway on 
         return [id, key];
       }),
     ) as Record<Caller, string>;
-    // The key is shown once, to whoever makes it; from here on it is a secret.
+    const secret = secretOfNewPair(service, config);
+    // A key is shown once, to whoever makes it; from here on it is a secret.
     const shownOnce = service.said.length;
+    canaries.watch("secret access key", secret);
     for (const [id, key] of Object.entries(keys)) canaries.watch(`API key of ${id}`, key.split("_").slice(2).join("_"));
 
     const running = await service.serve(config);
@@ -110,11 +113,14 @@ describe.each(["SQLite", "PostgreSQL"])("secrets in every input of a gateway on 
     await new Campaign({ port: running.port, keys, canaries, iam, issuer, reason, onReply }).run();
     keep("files while it runs", ...service.filesIn("data", ["signing-key"]).map(({ bytes }) => bytes));
     await running.stop();
+    const rotated = rotatedKey(settings, service);
+    const rotation = service.run(["keys", "rotate-encryption", "--config", rotated]);
+    if (rotation.status !== 0) surprises.push(`the rotation ended with ${rotation.status}: ${rotation.output}`);
     keep("files", ...service.filesIn("data", ["signing-key"]).map(({ bytes }) => bytes));
     keep("files", ...service.filesIn("outside").map(({ bytes }) => bytes));
     if (database !== undefined) keep("tables", ...(await tables(database)));
     for (const args of commands(service)) {
-      const { status, output } = service.run([...args, "--config", config]);
+      const { status, output } = service.run([...args, "--config", rotated]);
       if (status !== 0) surprises.push(`${args.join(" ")} ended with ${status}: ${output}`);
     }
     keep("exports", ...service.filesIn("export").map(({ bytes }) => bytes));
@@ -161,7 +167,10 @@ describe.each(["SQLite", "PostgreSQL"])("secrets in every input of a gateway on 
           intervalMs: 100,
         },
       },
-      authn: { issuers: [issuer.config()] },
+      authn: {
+        issuers: [issuer.config()],
+        awsKeys: { encryptionKeyFile: encryptionKey(service, "the encryption key") },
+      },
       limits: {
         failedAuthentications: { perMinute: 100_000 },
         changes: { perMinute: 1_000 },
@@ -169,6 +178,33 @@ describe.each(["SQLite", "PostgreSQL"])("secrets in every input of a gateway on 
       },
       ...(database && password !== undefined && { postgres: { ...database.address, schema } }),
     };
+  }
+
+  /** Makes a key pair. */
+  function secretOfNewPair(service: CanaryService, config: string): string {
+    const create = ["keys", "create", "--aws", "--principal", "aws", "--kind", "bot"];
+    const { output } = service.run([...create, "--config", config]);
+    const secret = /AWS_SECRET_ACCESS_KEY=(\S{40})/.exec(output)?.[1];
+    if (secret === undefined) throw new Error(output);
+    return secret;
+  }
+
+  /** A key in its file, which is watched for. */
+  function encryptionKey(service: CanaryService, name: string): string {
+    const file = service.file(name);
+    createEncryptionKey(file);
+    canaries.watch(name, readFileSync(file, "utf8").trim());
+    return file;
+  }
+
+  /** The configuration after a change of the encryption key. */
+  function rotatedKey(settings: ReturnType<typeof configure>, service: CanaryService): string {
+    const { encryptionKeyFile } = settings.authn.awsKeys;
+    const awsKeys = {
+      encryptionKeyFile: encryptionKey(service, "the next encryption key"),
+      formerEncryptionKeyFiles: [encryptionKeyFile],
+    };
+    return service.config("rotated.yaml", { ...settings, authn: { ...settings.authn, awsKeys } });
   }
 
   async function tables(of: TestDatabase): Promise<string[]> {

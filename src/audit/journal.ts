@@ -131,10 +131,19 @@ export interface IdempotencyClaim {
   readonly expiresAt: number;
 }
 
+/** What identifies a signed request, bound to its change in the intent's own transaction: nobody starts a second one with it. */
+export interface SignatureClaim {
+  /** SHA-256 of the signature, hex. */
+  readonly digest: string;
+  /** Epoch milliseconds until which it is remembered: longer than the signature is accepted. */
+  readonly expiresAt: number;
+}
+
 export interface Intent {
   readonly record: AuditRecord;
   readonly change: ChangeRow;
   readonly idempotency?: IdempotencyClaim;
+  readonly signature?: SignatureClaim;
   /** Epoch milliseconds; what counts as overdue is judged by it. */
   readonly now: number;
   /** The overdue change whose place this one takes, being `Inactive`, and the record that says so. */
@@ -147,8 +156,17 @@ export interface Intent {
 export type Begun =
   | { readonly kind: "started"; readonly receipt: Receipt }
   | { readonly kind: "replay"; readonly id: string }
+  | SeenSignature
   | { readonly kind: "in-flight"; readonly id: string; readonly deadline: number }
   | { readonly kind: "conflict"; readonly id: string };
+
+/** The signature belongs to a change already, however that one ended. */
+export interface SeenSignature {
+  readonly kind: "seen";
+  readonly id: string;
+  /** Whether another change of the same credential has begun since: what became of this one says nothing any more then. */
+  readonly later: boolean;
+}
 
 /** An outcome, or what a read-back found. */
 export interface Conclusion {
@@ -169,18 +187,45 @@ export interface Denial {
   readonly change: Omit<ChangeRow, "deadline">;
 }
 
-/** An API key as it is stored: of the secret only its SHA-256. */
-export interface StoredApiKey {
+/** What is stored of a key that Lockkeeper has issued, whatever its form. Times are epoch milliseconds. */
+interface IssuedKey {
   readonly id: string;
-  /** SHA-256 of the secret, hex. */
-  readonly secretHash: string;
-  /** `principalKey()`, by which two live keys are counted. */
+  /** `principalKey()`, by which two live keys of each form are counted. */
   readonly principal: string;
   /** The principal as JSON. */
   readonly principalJson: string;
   readonly createdAt: number;
   readonly expiresAt: number;
   readonly revokedAt: number | null;
+}
+
+/** An API key: of the secret only its SHA-256. */
+export interface StoredApiKey extends IssuedKey {
+  /** SHA-256 of the secret, hex. */
+  readonly secretHash: string;
+}
+
+/** An AWS key pair; its id is the access key id. Signatures are verified with the secret itself, so it is kept encrypted. */
+export interface StoredAwsKey extends IssuedKey {
+  /** See `EncryptionKeys`; empty once the pair is revoked, so that nobody takes that back in the store. */
+  readonly sealedSecret: string;
+  /** Id of the key that it is encrypted under. */
+  readonly sealedUnder: string;
+}
+
+export type StoredKey = StoredApiKey | StoredAwsKey;
+
+export function isAwsKey(key: StoredKey): key is StoredAwsKey {
+  return "sealedSecret" in key;
+}
+
+/** The same secret, encrypted under another key. */
+export interface ResealedAwsKey {
+  readonly id: string;
+  /** The `sealedSecret` that it takes the place of. */
+  readonly replaces: string;
+  readonly sealedSecret: string;
+  readonly sealedUnder: string;
 }
 
 /** An intent whose deadline has passed without a known end. */
@@ -206,10 +251,12 @@ export interface Journal {
   deny(denial: Denial): Promise<ProvenReceipt>;
   /** Anything else that is worth a record: reads, what-ifs, start and stop. */
   note(record: AuditRecord): Promise<Receipt>;
-  /** Stores a key and its record; `too-many` when the principal already has two live ones at `now`. */
-  addApiKey(key: StoredApiKey, record: AuditRecord, now: number): Promise<"added" | "too-many">;
-  /** Revokes a key and records it; false when there is no such live key. */
+  /** Stores a key and its record; `too-many` when the principal already has two live ones of its form at `now`. */
+  addApiKey(key: StoredKey, record: AuditRecord, now: number): Promise<"added" | "too-many">;
+  /** Revokes a key of either form and records it; false when there is no such live key. */
   revokeApiKey(id: string, at: number, record: AuditRecord): Promise<boolean>;
+  /** Exchanges an encrypted secret and records it; false when there is another one by now, as after a revocation. */
+  resealAwsKey(resealed: ResealedAwsKey, record: AuditRecord): Promise<boolean>;
 
   /** The change already bound to this principal's key, if any. */
   claimed(
@@ -221,7 +268,8 @@ export interface Journal {
   recordsOf(changeId: string): Promise<readonly StoredRecord[]>;
   /** Changes that hold their credential though their deadline passed before `before`, oldest first, at most 100. */
   overdue(before: number): Promise<readonly OverdueChange[]>;
-  apiKeys(): Promise<readonly StoredApiKey[]>;
+  /** API keys and AWS key pairs, oldest first. */
+  apiKeys(): Promise<readonly StoredKey[]>;
   /** One record and its proof in the newest tree (without `extra` when its body was pruned); undefined when there is none. */
   proven(index: number): Promise<(LoggedRecord & ProvenReceipt) | undefined>;
   records(filter: RecordFilter): Promise<RecordPage>;

@@ -14,8 +14,9 @@ import type {
   Receipt,
   RecordFilter,
   RecordPage,
+  ResealedAwsKey,
   SignedHead,
-  StoredApiKey,
+  StoredKey,
   StoredRecord,
 } from "./journal.ts";
 
@@ -25,8 +26,9 @@ export type Operation =
   | { readonly kind: "finish"; readonly id: string; readonly conclusion: Conclusion }
   | ({ readonly kind: "deny" } & Denial)
   | { readonly kind: "note"; readonly record: AuditRecord }
-  | { readonly kind: "add-api-key"; readonly key: StoredApiKey; readonly record: AuditRecord; readonly now: number }
+  | { readonly kind: "add-api-key"; readonly key: StoredKey; readonly record: AuditRecord; readonly now: number }
   | { readonly kind: "revoke-api-key"; readonly id: string; readonly at: number; readonly record: AuditRecord }
+  | { readonly kind: "reseal-aws-key"; readonly resealed: ResealedAwsKey; readonly record: AuditRecord }
   | {
       readonly kind: "lease";
       readonly name: string;
@@ -43,6 +45,7 @@ export interface OperationResults {
   readonly note: Receipt;
   readonly "add-api-key": "added" | "too-many";
   readonly "revoke-api-key": boolean;
+  readonly "reseal-aws-key": boolean;
   readonly lease: boolean;
 }
 
@@ -79,7 +82,7 @@ export interface QueryResults {
   readonly claimed: { readonly id: string; readonly bodyHash: string } | undefined;
   readonly "records-of": readonly StoredRecord[];
   readonly overdue: readonly OverdueChange[];
-  readonly "api-keys": readonly StoredApiKey[];
+  readonly "api-keys": readonly StoredKey[];
   readonly proven: (LoggedRecord & ProvenReceipt) | undefined;
   readonly records: RecordPage;
   readonly changes: ChangePage;

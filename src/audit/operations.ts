@@ -68,7 +68,7 @@ class Operations {
         return { ok: true, result: this.#log.append(operation.record) };
       case "add-api-key": {
         const { key, record, now } = operation;
-        if (this.#tables.liveApiKeys(key.principal, now) >= 2) return { ok: true, result: "too-many" };
+        if (this.#tables.liveKeysLike(key, now) >= 2) return { ok: true, result: "too-many" };
         this.#tables.addApiKey(key);
         this.#log.append(record);
         return { ok: true, result: "added" };
@@ -78,6 +78,11 @@ class Operations {
         if (revoked) this.#log.append(operation.record);
         return { ok: true, result: revoked };
       }
+      case "reseal-aws-key": {
+        const resealed = this.#tables.resealAwsKey(operation.resealed);
+        if (resealed) this.#log.append(operation.record);
+        return { ok: true, result: resealed };
+      }
       case "lease": {
         const { name, holder, now, ttlMs } = operation;
         return { ok: true, result: this.#tables.lease(name, holder, now, now + ttlMs) };
@@ -85,8 +90,12 @@ class Operations {
     }
   }
 
-  #begin({ record, change, idempotency, now, supersedes }: Begin): Begun {
+  #begin({ record, change, idempotency, signature, now, supersedes }: Begin): Begun {
     const tables = this.#tables;
+    if (signature !== undefined) {
+      const seen = tables.signature(signature.digest, now);
+      if (seen !== undefined) return { kind: "seen", id: seen.changeId, later: seen.later };
+    }
     if (idempotency !== undefined) {
       const claim = tables.claim(change.principal, idempotency.key, now);
       if (claim !== undefined) {
@@ -111,6 +120,10 @@ class Operations {
     if (idempotency !== undefined) {
       tables.dropExpiredClaims(now);
       tables.addClaim(change.principal, idempotency, change.id);
+    }
+    if (signature !== undefined) {
+      tables.dropExpiredSignatures(now);
+      tables.addSignature(signature, change.id);
     }
     return { kind: "started", receipt };
   }

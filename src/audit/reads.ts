@@ -1,5 +1,5 @@
 import { LockkeeperError } from "../errors.ts";
-import type { StoredApiKey } from "./journal.ts";
+import type { StoredKey } from "./journal.ts";
 import type { Query, QueryResults, Store } from "./operation.ts";
 
 /** Questions that may wait for a store at once; a hung disk answers none of them. */
@@ -10,7 +10,7 @@ export class Reads {
   readonly #store: Pick<Store, "query">;
   readonly #deadlineMs: number;
   #outstanding = 0;
-  #apiKeys: Promise<readonly StoredApiKey[]> | undefined;
+  #apiKeys: Promise<readonly StoredKey[]> | undefined;
 
   constructor(store: Pick<Store, "query">, deadlineMs: number) {
     this.#store = store;
@@ -27,7 +27,7 @@ export class Reads {
    * The keys are asked for again and again: whoever asks while the store still looks for them shares its answer.
    * @throws LockkeeperError `audit-unreadable`
    */
-  async apiKeys(): Promise<readonly StoredApiKey[]> {
+  async apiKeys(): Promise<readonly StoredKey[]> {
     this.#apiKeys ??= this.#query<"api-keys">({ kind: "api-keys" }).finally(() => {
       this.#apiKeys = undefined;
     });

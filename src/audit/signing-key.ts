@@ -1,25 +1,14 @@
-import { randomUUID } from "node:crypto";
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fstatSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  rmSync,
-  type Stats,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { LockkeeperError } from "../errors.ts";
+import { createSecretFile, readSecretFile, secretFault, writingSecret } from "../secret-file.ts";
 import { generateKey, NoteError, parseSigner, parseVerifier } from "../tlog/note.ts";
 import type { LogKeys } from "./log-keys.ts";
 
-/** Longer files are no keys. */
-const MAX_FILE_BYTES = 4_096;
+const words = {
+  what: "signing key",
+  make: "lockkeeper audit keygen --origin NAME --out",
+  danger: "sign a false log",
+} as const;
 
 /**
  * The key that signs the log's heads, from its file: `PRIVATE+KEY+…` as `lockkeeper audit keygen` writes it.
@@ -27,14 +16,14 @@ const MAX_FILE_BYTES = 4_096;
  * @throws LockkeeperError `configuration`, which names the file and never what is in it
  */
 export function readSigningKey(file: string): string {
-  const text = readOwnFile(file).replace(/\r?\n$/, "");
+  const text = readSecretFile(file, words);
   try {
     parseSigner(text);
     return text;
   } catch (error) {
     if (!(error instanceof NoteError)) throw error;
     // No cause: what is in the file may be another secret.
-    throw fault(`The signing key file ${file} holds no key that can sign: ${whatElse(text) ?? error.message}`);
+    throw secretFault(`The signing key file ${file} holds no key that can sign: ${whatElse(text) ?? error.message}`);
   }
 }
 
@@ -44,7 +33,7 @@ export function readSigningKey(file: string): string {
  */
 export function keepOwnSigningKey(file: string, origin: string): string {
   if (!existsSync(file)) {
-    writing(file, () => mkdirSync(dirname(file), { recursive: true, mode: 0o700 }));
+    writingSecret(file, () => mkdirSync(dirname(file), { recursive: true, mode: 0o700 }));
     createSigningKey(file, origin);
   }
   const key = readSigningKey(file);
@@ -61,18 +50,7 @@ export function keepOwnSigningKey(file: string, origin: string): string {
  */
 export function createSigningKey(file: string, origin: string): string | undefined {
   const { signer, verifier } = keyFor(origin);
-  const draft = `${file}.${randomUUID()}`;
-  try {
-    return writing(file, () => {
-      writeDurably(draft, `${signer}\n`);
-      // Unlike a rename, a link does not replace what is there.
-      if (!linked(draft, file)) return undefined;
-      syncFolder(dirname(file));
-      return verifier;
-    });
-  } finally {
-    rmSync(draft, { force: true });
-  }
+  return createSecretFile(file, signer) ? verifier : undefined;
 }
 
 export interface ConfiguredKeys {
@@ -93,10 +71,13 @@ export function logKeys({ origin, signingKey, formerKeys }: ConfiguredKeys): Log
     const name = `audit.formerKeys[${at}]`;
     try {
       if (parseVerifier(vkey).name !== origin)
-        throw fault(`${name} is the key of another log: its name is not audit.origin (${origin}).`);
+        throw secretFault(`${name} is the key of another log: its name is not audit.origin (${origin}).`);
     } catch (error) {
       if (!(error instanceof NoteError)) throw error;
-      throw fault(`${name} is no public key of a log, as \`lockkeeper audit key\` prints it: ${error.message}`, error);
+      throw secretFault(
+        `${name} is no public key of a log, as \`lockkeeper audit key\` prints it: ${error.message}`,
+        error,
+      );
     }
   }
   return { origin, signingKey, trustedKeys: [...new Set([own, ...formerKeys])] };
@@ -106,7 +87,7 @@ export function logKeys({ origin, signingKey, formerKeys }: ConfiguredKeys): Log
 function checkName(signingKey: string, origin: string, where: string): string {
   const { name, verifier } = parseSigner(signingKey);
   if (name === origin) return verifier;
-  throw fault(
+  throw secretFault(
     `${where} is the key of another log: it was made for ${name}, and the log's origin (audit.origin) is ${origin}. Set audit.origin, or make a key: lockkeeper audit keygen --origin ${origin} --out FILE`,
   );
 }
@@ -116,48 +97,8 @@ function keyFor(origin: string): { signer: string; verifier: string } {
     return generateKey(origin);
   } catch (cause) {
     if (!(cause instanceof NoteError)) throw cause;
-    throw fault("A log's origin is a name like example.com/lockkeeper, without spaces and plus signs.", cause);
+    throw secretFault("A log's origin is a name like example.com/lockkeeper, without spaces and plus signs.", cause);
   }
-}
-
-function readOwnFile(file: string): string {
-  const missing = `There is no signing key at ${file}. Make one: lockkeeper audit keygen --origin NAME --out ${file}`;
-  const descriptor = open(file, (cause) => (codeOf(cause) === "ENOENT" ? missing : unreadable(file, cause)));
-  try {
-    const stats = fstatSync(descriptor);
-    if (!stats.isFile()) throw fault(`The signing key ${file} is not a file.`);
-    if (isOpenToOthers(stats)) {
-      throw fault(
-        `The signing key ${file} can be read by others than its owner, who could sign a false log with it. Run: chmod 600 ${file}, and make a new key if they may have read it.`,
-      );
-    }
-    const content = Buffer.alloc(MAX_FILE_BYTES);
-    return content.toString("utf8", 0, readSync(descriptor, content));
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function open(file: string, message: (cause: unknown) => string): number {
-  try {
-    // Opening a pipe that nobody writes to would hang.
-    return openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (cause) {
-    throw fault(message(cause), cause);
-  }
-}
-
-function unreadable(file: string, cause: unknown): string {
-  return `The signing key ${file} cannot be read: ${codeOf(cause)}. The user that Lockkeeper runs as must own it.`;
-}
-
-/**
- * As PostgreSQL judges its server's key: a file of our own is for us alone; one that root has put there for us, as
- * Kubernetes mounts a secret, may be readable by our group.
- */
-function isOpenToOthers({ mode, uid }: Stats): boolean {
-  const own = uid === process.getuid?.();
-  return (mode & (own ? 0o077 : 0o037)) !== 0;
 }
 
 /** What people put there by mistake. */
@@ -166,49 +107,4 @@ function whatElse(text: string): string | undefined {
   if (text.includes("-----BEGIN")) return "It is PEM; a key is made with `lockkeeper audit keygen`.";
   if (/^[^+\s]+\+[0-9a-f]{8}\+\S+$/.test(text) && !text.startsWith("PRIVATE")) return "It is a public key.";
   return undefined;
-}
-
-function writing<T>(file: string, write: () => T): T {
-  try {
-    return write();
-  } catch (cause) {
-    throw fault(`The key cannot be written to ${file}: ${codeOf(cause)}. Its folder must exist and be yours.`, cause);
-  }
-}
-
-function linked(from: string, to: string): boolean {
-  try {
-    linkSync(from, to);
-    return true;
-  } catch (cause) {
-    if (codeOf(cause) === "EEXIST") return false;
-    throw cause;
-  }
-}
-
-function writeDurably(file: string, text: string): void {
-  const descriptor = openSync(file, "wx", 0o600);
-  try {
-    writeFileSync(descriptor, text);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function codeOf(cause: unknown): string {
-  return cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
-}
-
-function fault(message: string, cause?: unknown): LockkeeperError {
-  return new LockkeeperError("configuration", message, {}, cause === undefined ? undefined : { cause });
 }

@@ -28,6 +28,7 @@ export function openJournal(store: Store, options: GroupCommitOptions): Journal 
     note: (record) => writes.write<"note">({ kind: "note", record }),
     addApiKey: (key, record, now) => writes.write<"add-api-key">({ kind: "add-api-key", key, record, now }),
     revokeApiKey: (id, at, record) => writes.write<"revoke-api-key">({ kind: "revoke-api-key", id, at, record }),
+    resealAwsKey: (resealed, record) => writes.write<"reseal-aws-key">({ kind: "reseal-aws-key", resealed, record }),
     claimed: (principal, key, now) => reads.ask<"claimed">({ kind: "claimed", principal, key, now }),
     recordsOf: (changeId) => reads.ask<"records-of">({ kind: "records-of", changeId }),
     overdue: (before) => reads.ask<"overdue">({ kind: "overdue", before }),

@@ -1,5 +1,5 @@
 import type { OutcomeName } from "../changes/outcome.ts";
-import type { ChangeRow, IdempotencyClaim, StoredApiKey } from "./journal.ts";
+import type { ChangeRow, IdempotencyClaim, ResealedAwsKey, SignatureClaim, StoredKey } from "./journal.ts";
 
 /** What a change holds while it is under way. */
 export type Place = Pick<ChangeRow, "account" | "type" | "userName" | "credentialId">;
@@ -38,6 +38,14 @@ export interface Tables {
   dropClaimsOf(changeId: string): void;
   dropExpiredClaims(now: number): void;
 
+  /**
+   * The change that a signature which is still remembered belongs to, and whether a later one of its credential, no
+   * denial, is in the log. It is bound for good: a change that came to nothing does not make its request good again.
+   */
+  signature(digest: string, now: number): { readonly changeId: string; readonly later: boolean } | undefined;
+  addSignature(signature: SignatureClaim, changeId: string): void;
+  dropExpiredSignatures(now: number): void;
+
   holder(place: Place): { readonly changeId: string; readonly deadline: number } | undefined;
   hold(place: Place, changeId: string, deadline: number): void;
   /** A change that has ended holds nothing. */
@@ -57,10 +65,13 @@ export interface Tables {
   /** Of a record that is in the log already. */
   record(index: number): { readonly uid: string; readonly leafHash: string } | undefined;
 
-  liveApiKeys(principal: string, now: number): number;
-  addApiKey(key: StoredApiKey): void;
-  /** @returns false when there is no such key, or it was revoked before */
+  /** How many live keys its principal has of the same form. */
+  liveKeysLike(key: StoredKey, now: number): number;
+  addApiKey(key: StoredKey): void;
+  /** Of a key pair its encrypted secret goes too. @returns false when there is no such key, or it was revoked before */
   revokeApiKey(id: string, at: number): boolean;
+  /** @returns false when there is no such key pair with the secret to be replaced */
+  resealAwsKey(resealed: ResealedAwsKey): boolean;
 
   /** @returns whether `holder` has the lease now: nobody else has one that is good after `now` */
   lease(name: string, holder: string, now: number, expiresAt: number): boolean;

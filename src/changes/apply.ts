@@ -1,10 +1,10 @@
-import type { IdempotencyClaim, Journal, Receipt } from "../audit/journal.ts";
+import type { Journal, Receipt, SeenSignature } from "../audit/journal.ts";
 import { outcomeRecord, reconciledRecord } from "../audit/record.ts";
 import type { Clock } from "../clock.ts";
 import { LockkeeperError } from "../errors.ts";
 import type { AuthorizedChange } from "../policy/pep.ts";
 import type { ActiveCredentials } from "./active-credentials.ts";
-import { beginChange } from "./begin.ts";
+import { beginChange, type Claims } from "./begin.ts";
 import type { Change } from "./change.ts";
 import type { ObservedStatus } from "./credential.ts";
 import type { Iam } from "./iam-answers.ts";
@@ -25,10 +25,11 @@ export interface ApplyOptions {
   readonly onOutcome?: (change: Change, outcome: Outcome) => void;
 }
 
-/** Either what became of the change, or the id of the earlier change that the Idempotency-Key belongs to. */
+/** Either what became of the change, or the id of the earlier one that the Idempotency-Key or the signature belongs to. */
 export type Applied =
   | { readonly kind: "settled"; readonly state: StatusChange }
-  | { readonly kind: "replay"; readonly id: string };
+  | { readonly kind: "replay"; readonly id: string }
+  | SeenSignature;
 
 /**
  * Makes an allowed change: intent durable and credential locked, previous status read → IAM → outcome durable.
@@ -39,7 +40,7 @@ export type Applied =
 export async function applyChange(
   options: ApplyOptions,
   authorized: AuthorizedChange,
-  idempotency?: IdempotencyClaim,
+  claims: Claims = {},
 ): Promise<Applied> {
   authorized.take();
   const { credential } = authorized.change;
@@ -48,7 +49,7 @@ export async function applyChange(
   const alone = options.active.enter(credential);
   const early = alone && options.journal.healthy() ? observe(options, authorized) : undefined;
   try {
-    return await lockAndSend(options, authorized, idempotency, early);
+    return await lockAndSend(options, authorized, claims, early);
   } finally {
     options.active.leave(credential);
   }
@@ -57,11 +58,11 @@ export async function applyChange(
 async function lockAndSend(
   options: ApplyOptions,
   authorized: AuthorizedChange,
-  idempotency: IdempotencyClaim | undefined,
+  claims: Claims,
   early: Promise<ObservedStatus | null> | undefined,
 ): Promise<Applied> {
-  const begun = await beginChange(options, authorized, idempotency);
-  if (begun.kind === "replay") return begun;
+  const begun = await beginChange(options, authorized, claims);
+  if (begun.kind !== "started") return begun;
 
   const previousStatus = await (early ?? observe(options, authorized));
   const outcome = await sendUpdate(options, authorized);

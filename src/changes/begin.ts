@@ -1,4 +1,4 @@
-import type { Begun, IdempotencyClaim, Journal } from "../audit/journal.ts";
+import type { Begun, IdempotencyClaim, Journal, SignatureClaim } from "../audit/journal.ts";
 import { intentRecord, outcomeRecord, reconciledRecord } from "../audit/record.ts";
 import { principalKey } from "../authn/principal.ts";
 import type { Clock } from "../clock.ts";
@@ -13,6 +13,12 @@ export interface BeginOptions {
   readonly clock: Pick<Clock, "now">;
 }
 
+/** What a request is known by when it comes again: it is bound to its change in the intent's own transaction. */
+export interface Claims {
+  readonly idempotency?: IdempotencyClaim | undefined;
+  readonly signature?: SignatureClaim | undefined;
+}
+
 /**
  * Writes the intent of an allowed change and takes its credential's place: nothing is sent before that is durable. The
  * safe direction is never locked out: `Inactive` takes the place of a change that is overdue and of unknown outcome.
@@ -21,8 +27,8 @@ export interface BeginOptions {
 export async function beginChange(
   { journal, clock }: BeginOptions,
   { change, decision, input, notAfter }: AuthorizedChange,
-  idempotency: IdempotencyClaim | undefined,
-): Promise<Extract<Begun, { kind: "started" | "replay" }>> {
+  { idempotency, signature }: Claims,
+): Promise<Extract<Begun, { kind: "started" | "replay" | "seen" }>> {
   const { type, id: credentialId, userName, account } = change.credential;
   const now = clock.now();
   const intent = {
@@ -40,6 +46,7 @@ export async function beginChange(
     },
     now,
     ...(idempotency && { idempotency }),
+    ...(signature && { signature }),
     notSent: () => {
       const at = clock.now();
       const record = outcomeRecord(change, decision, logWasLate, null, at);

@@ -71,7 +71,7 @@ export function operator(): { readonly name: string; readonly uid: number } {
 function said({ origin, sealed, outside, carried }: Recovery): string[] {
   return [
     `The log ${sealed.origin} of ${sealed.size} records is sealed: ${sealed.place}. Keep it: finished changes are only there.`,
-    `The log ${origin} begins. What goes on in it: ${carried.changes} changes that are open or whose Idempotency-Key is still good, ${carried.apiKeys} API keys.`,
+    `The log ${origin} begins. What goes on in it: ${carried.changes} changes that are open or whose Idempotency-Key is still good, ${carried.apiKeys} API keys and key pairs.`,
     ...(carried.damaged.length === 0
       ? []
       : [

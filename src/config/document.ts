@@ -7,7 +7,7 @@ import type { SettingPath } from "./faults.ts";
 /** Settings as they were written, not yet checked. */
 export type Layer = Readonly<Record<string, unknown>>;
 
-/** Settings that name a file or a folder. Relative ones in the YAML file are meant from that file's own folder. */
+/** Settings that name a file or a folder, or several. Relative ones in the YAML file are meant from that file's own folder. */
 const pathSettings: readonly SettingPath[] = [
   ["tls", "certFile"],
   ["tls", "keyFile"],
@@ -17,6 +17,8 @@ const pathSettings: readonly SettingPath[] = [
   ["audit", "signingKeyFile"],
   ["audit", "outside", "file"],
   ["audit", "outside", "tokenFile"],
+  ["authn", "awsKeys", "encryptionKeyFile"],
+  ["authn", "awsKeys", "formerEncryptionKeyFiles"],
   ["postgres", "passwordFile"],
   ["postgres", "caFile"],
 ];
@@ -61,7 +63,18 @@ export function withSetting(layer: Layer, path: SettingPath, value: unknown): La
 
 function resolved(layer: Layer, path: SettingPath, folder: string): Layer {
   const value = path.reduce<unknown>((group, key) => (isLayer(group) ? group[key] : undefined), layer);
-  return typeof value === "string" && value !== "" ? withSetting(layer, path, resolve(folder, value)) : layer;
+  if (Array.isArray(value))
+    return withSetting(
+      layer,
+      path,
+      value.map((one) => resolvedPath(one, folder)),
+    );
+  return value === undefined ? layer : withSetting(layer, path, resolvedPath(value, folder));
+}
+
+/** What is no path is left as it is, for the schema to refuse. */
+function resolvedPath(value: unknown, folder: string): unknown {
+  return typeof value === "string" && value !== "" ? resolve(folder, value) : value;
 }
 
 function isLayer(value: unknown): value is Layer {

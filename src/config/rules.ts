@@ -108,7 +108,7 @@ export const memoryOutside: Rule = ({ audit, dataDir }) => {
 
 /** A gateway to which nobody can prove who they are is a mistake, not a choice. */
 export const somebodyCanAuthenticate: Rule = ({ authn }) =>
-  authn === undefined || authn.apiKeys.enabled || authn.issuers.length > 0
+  authn === undefined || authn.apiKeys.enabled || authn.awsKeys?.enabled === true || authn.issuers.length > 0
     ? []
     : [{ at: "authn", message: "Nobody can prove who they are: enable authn.apiKeys, or add to authn.issuers." }];
 
@@ -123,7 +123,7 @@ export const distinctIssuers: Rule = ({ authn }) => {
 
 /** Files that the configuration names must be there, so that a slip shows in `config check` and not at the next start. */
 export function readableFiles(readable: (file: string) => boolean): Rule {
-  return ({ tls, policy, audit, postgres }) =>
+  return ({ tls, policy, audit, postgres, authn }) =>
     Object.entries({
       "tls.certFile": tls?.certFile,
       "tls.keyFile": tls?.keyFile,
@@ -131,6 +131,13 @@ export function readableFiles(readable: (file: string) => boolean): Rule {
       "policy.dataFile": policy?.dataFile,
       "audit.signingKeyFile": audit?.signingKeyFile,
       "audit.outside.tokenFile": audit?.outside.tokenFile,
+      "authn.awsKeys.encryptionKeyFile": authn?.awsKeys?.encryptionKeyFile,
+      ...Object.fromEntries(
+        (authn?.awsKeys?.formerEncryptionKeyFiles ?? []).map((file, at) => [
+          `authn.awsKeys.formerEncryptionKeyFiles[${at}]`,
+          file,
+        ]),
+      ),
       "postgres.passwordFile": postgres?.passwordFile,
       "postgres.caFile": postgres?.caFile,
     }).flatMap(([at, file]) =>

@@ -118,6 +118,22 @@ export const configSchema = z.strictObject({
           enabled: z.boolean().default(true).describe("Whether keys of `lockkeeper keys create` are accepted."),
         })
         .prefault({}),
+      awsKeys: z
+        .strictObject({
+          enabled: z
+            .boolean()
+            .default(true)
+            .describe("Whether key pairs of `lockkeeper keys create --aws` are accepted."),
+          encryptionKeyFile: text.describe(
+            "The key under which their secrets are stored, as `lockkeeper keys encryption-key` makes it. Keep it apart from copies of the database.",
+          ),
+          formerEncryptionKeyFiles: z
+            .array(text)
+            .max(8)
+            .default([])
+            .describe("Keys before it, until `lockkeeper keys rotate-encryption` has run."),
+        })
+        .optional(),
       issuers: z.array(issuerSchema).max(32).default([]).describe("OIDC issuers whose access tokens are accepted."),
     })
     .prefault({}),

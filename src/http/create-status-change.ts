@@ -38,9 +38,11 @@ export function createStatusChange(options: CreateStatusChangeOptions): RequestH
     decided("decision", change, authorization.decision);
     if (!authorization.allowed) return deniedReply({ change, ...authorization });
 
-    const applied = await applyChange(apply, authorization.change, claim).catch(async (error: unknown) => {
-      throw await withReceiptOfIntent(journal, error);
-    });
+    const applied = await applyChange(apply, authorization.change, { idempotency: claim }).catch(
+      async (error: unknown) => {
+        throw await withReceiptOfIntent(journal, error);
+      },
+    );
     if (applied.kind === "settled") return statusChangeReply(await withProof(journal, applied.state), clock.now());
     return replay(statusChangeReply(await changeWithId(options, applied.id), clock.now()));
   });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { keyRecord } from "../../src/audit/admin-record.ts";
+import { awsKeyRecord, keyRecord } from "../../src/audit/admin-record.ts";
 import type { Journal } from "../../src/audit/journal.ts";
 import type { Outcome } from "../../src/changes/outcome.ts";
 import { aChange, anIntent, oncall } from "../fixture/changes.ts";
@@ -118,6 +118,79 @@ export function claimsSuite(given: () => JournalFixture): void {
       expect(await journal.revokeApiKey("a", now, record("revoked", "a"))).toBe(false);
       expect(await journal.revokeApiKey("zzz", now, record("revoked", "zzz"))).toBe(false);
       expect(await fixture.records()).toHaveLength(2);
+    });
+  });
+
+  describe("AWS key pairs", () => {
+    const pair = (id: string, expiresAt = now + 1000) => ({
+      id,
+      sealedSecret: `sealed ${id}`,
+      sealedUnder: "old",
+      principal: "lockkeeper bot",
+      principalJson: "{}",
+      createdAt: now,
+      expiresAt,
+      revokedAt: null,
+    });
+    const principal = { id: "bot", issuer: "lockkeeper", kind: "bot" } as const;
+    const record = (kind: Parameters<typeof awsKeyRecord>[0], id: string) =>
+      awsKeyRecord(kind, { id, principal, expiresAt: now }, now);
+    const add = (id: string, at = now) => journal.addApiKey(pair(id), record("created", id), at);
+    const reseal = (id: string, replaces: string) =>
+      journal.resealAwsKey({ id, replaces, sealedSecret: `again ${id}`, sealedUnder: "new" }, record("resealed", id));
+    const stored = async () => (await journal.apiKeys()).map((key) => [key.id, Object.entries(key).length, key]);
+
+    it("are read back as they were written, beside API keys", async () => {
+      await add("a");
+      const { sealedSecret: _, sealedUnder: __, ...rest } = pair("b");
+      const apiKey = { ...rest, secretHash: "h".repeat(64) };
+      await journal.addApiKey(apiKey, keyRecord("created", { id: "b", principal, expiresAt: now }, now), now);
+      expect(await stored()).toEqual([
+        ["a", 8, pair("a")],
+        ["b", 7, apiKey],
+      ]);
+      journal = await fixture.reopen();
+      expect(await journal.apiKeys()).toEqual([pair("a"), apiKey]);
+    });
+
+    it("live two at once for each principal, counted apart from its API keys", async () => {
+      for (const id of ["x", "y"]) {
+        const { sealedSecret: _, sealedUnder: __, ...rest } = pair(id);
+        const apiKey = { ...rest, secretHash: "h".repeat(64) };
+        await journal.addApiKey(apiKey, keyRecord("created", { id, principal, expiresAt: now }, now), now);
+      }
+      expect([await add("a"), await add("b"), await add("c")]).toEqual(["added", "added", "too-many"]);
+      expect(
+        await journal.revokeApiKey("x", now, keyRecord("revoked", { id: "x", principal, expiresAt: now }, now)),
+      ).toBe(true);
+      expect(await add("c")).toBe("too-many");
+      expect(await journal.revokeApiKey("a", now, record("revoked", "a"))).toBe(true);
+      expect(await add("c")).toBe("added");
+      expect(await add("d", now + 1001)).toBe("added");
+    });
+
+    it("have no secret any more once they are revoked, so that nobody takes that back", async () => {
+      await add("a");
+      expect(await journal.revokeApiKey("a", now + 1, record("revoked", "a"))).toBe(true);
+      expect(await journal.revokeApiKey("a", now + 2, record("revoked", "a"))).toBe(false);
+      expect(await journal.apiKeys()).toEqual([{ ...pair("a"), sealedSecret: "", revokedAt: now + 1 }]);
+      expect(await fixture.records()).toHaveLength(2);
+    });
+
+    it("are encrypted anew with a record, in place of the secret that was read and of no other", async () => {
+      await add("a");
+      await add("b");
+      expect(await reseal("a", "sealed a")).toBe(true);
+      expect(await reseal("a", "sealed a")).toBe(false);
+      await journal.revokeApiKey("b", now, record("revoked", "b"));
+      expect(await reseal("b", "sealed b")).toBe(false);
+      expect(await reseal("b", "")).toBe(false);
+      expect(await reseal("zzz", "sealed a")).toBe(false);
+      expect(await journal.apiKeys()).toEqual([
+        { ...pair("a"), sealedSecret: "again a", sealedUnder: "new" },
+        { ...pair("b"), sealedSecret: "", revokedAt: now },
+      ]);
+      expect(await fixture.records()).toHaveLength(4);
     });
   });
 

@@ -8,6 +8,7 @@ import { poisonSuite } from "./journal-suite-poison.ts";
 import { receiptsSuite } from "./journal-suite-receipts.ts";
 import { recordsSuite } from "./journal-suite-records.ts";
 import { searchSuite } from "./journal-suite-search.ts";
+import { signaturesSuite } from "./journal-suite-signatures.ts";
 import { supersedingSuite } from "./journal-suite-superseding.ts";
 
 export interface OpenOptions {
@@ -65,6 +66,7 @@ export function journalSuite(name: string, open: () => Promise<JournalFixture>):
       changesSuite,
       supersedingSuite,
       claimsSuite,
+      signaturesSuite,
       receiptsSuite,
       headsSuite,
       recordsSuite,

@@ -7,7 +7,7 @@ import { openStore } from "../../src/audit/open-store.ts";
 import { endpointOf } from "../../src/audit/postgres/address.ts";
 import { WriterSession } from "../../src/audit/postgres/writer-session.ts";
 import { openJournal } from "../../src/audit/store-journal.ts";
-import { aChange, aDenial } from "../fixture/changes.ts";
+import { aChange, aDenial, anIntent } from "../fixture/changes.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
 import { newSchema, postgresDatabase, recordsIn, type TestDatabase } from "../fixture/postgres.ts";
@@ -28,7 +28,36 @@ describe("opening a log in PostgreSQL", () => {
     const all = await Promise.all(Array.from({ length: 6 }, () => openOn(database, schema)));
     for (const store of all) expect(await note(store)).toMatchObject([{ ok: true }]);
     expect(await recordsIn(database, schema)).toHaveLength(6);
-    expect(await database.admin(`SELECT version FROM ${schema}.migrations`)).toEqual([{ version: 1 }]);
+    expect(await database.admin(`SELECT version FROM ${schema}.migrations`)).toEqual([{ version: 1 }, { version: 2 }]);
+  });
+
+  it("brings one of version 1 up to date with what is in it, and its roles with it", async () => {
+    const schema = newSchema();
+    expect(await note(await openOn(database, schema))).toMatchObject([{ ok: true }]);
+    await closeStores();
+    await database.tamper(`
+      DROP TABLE ${schema}.signatures;
+      ALTER TABLE ${schema}.api_keys DROP COLUMN sealed_secret, DROP COLUMN sealed_under, ALTER COLUMN secret_hash SET NOT NULL;
+      INSERT INTO ${schema}.api_keys VALUES ('key-1', 'hash', 'lockkeeper bot', '{}', 1, 2, NULL);
+      DELETE FROM ${schema}.migrations WHERE version = 2`);
+    const store = await openOn(database, schema);
+    const common = { principal: "lockkeeper bot", principalJson: "{}", createdAt: 1, expiresAt: 2, revokedAt: null };
+    expect(await store.query<"api-keys">({ kind: "api-keys" })).toEqual([
+      { id: "key-1", secretHash: "hash", ...common },
+    ]);
+    const { record } = aDenial(aChange());
+    const pair = { id: "key-2", sealedSecret: "sealed", sealedUnder: "under", ...common };
+    const signature = { digest: "a".repeat(64), expiresAt: 9 };
+    const { notSent: _, ...intent } = anIntent(aChange(), 1, { signature });
+    const outcomes = await store.commit([
+      { kind: "add-api-key", key: pair, record, now: 1 },
+      { kind: "begin", ...intent },
+    ]);
+    expect(outcomes).toMatchObject([
+      { ok: true, result: "added" },
+      { ok: true, result: { kind: "started" } },
+    ]);
+    expect(await store.query<"api-keys">({ kind: "api-keys" })).toContainEqual(pair);
   });
 
   it("makes the roles once, also when logs of one name are made in two databases at the same time", async () => {
@@ -52,7 +81,7 @@ describe("opening a log in PostgreSQL", () => {
     await database.admin(`INSERT INTO ${schema}.migrations VALUES (999, now())`);
     await expect(openOn(database, schema)).rejects.toMatchObject({
       code: "audit-unavailable",
-      message: expect.stringMatching(/its schema has version 999, this Lockkeeper knows 1: start the newer/),
+      message: expect.stringMatching(/its schema has version 999, this Lockkeeper knows 2: start the newer/),
     });
   });
 

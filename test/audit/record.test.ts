@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
 import {
+  awsKeyRecord,
   failedAuthenticationRecord,
   keyRecord,
   policyRecord,
@@ -95,6 +96,19 @@ const samples: Record<EventCode, Readonly<Record<string, AuditRecord>>> = {
   },
   "lockkeeper.api-key.created": { "created key": keyRecord("created", { id: "k", principal, expiresAt: now }, now) },
   "lockkeeper.api-key.revoked": { "revoked key": keyRecord("revoked", { id: "k", principal, expiresAt: now }, now) },
+  "lockkeeper.aws-key.created": {
+    "created key pair": awsKeyRecord("created", { id: "k", principal, expiresAt: now, sealedUnder: "0a" }, now),
+  },
+  "lockkeeper.aws-key.revoked": {
+    "revoked key pair": awsKeyRecord("revoked", { id: "k", principal, expiresAt: now }, now),
+  },
+  "lockkeeper.aws-key.resealed": {
+    "key pair under another key": awsKeyRecord(
+      "resealed",
+      { id: "k", principal, expiresAt: now, sealedUnder: "0b" },
+      now,
+    ),
+  },
   "lockkeeper.service.started": { start: serviceRecord("started", service, now) },
   "lockkeeper.service.stopped": { stop: serviceRecord("stopped", service, now) },
   "lockkeeper.policy.activated": {

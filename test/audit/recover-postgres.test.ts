@@ -34,7 +34,9 @@ function postgresFixture(): PostgresFixture {
     reader: (sealed) =>
       openPostgresReader({ ...database.address, schema: sealed === undefined ? schema : `${schema}_sealed_${sealed}` }),
     async tamper(sql) {
-      await database.tamper(sql.replaceAll(/(UPDATE|DELETE FROM|INSERT INTO) /g, `$1 ${schema}.`));
+      await database.tamper(
+        sql.replaceAll(/(UPDATE|DELETE FROM|INSERT INTO|DROP TABLE|ALTER TABLE) /g, `$1 ${schema}.`),
+      );
     },
     bytes: (hex) => `'\\x${hex}'`,
     makeEmpty: () =>

@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { keyRecord } from "../../src/audit/admin-record.ts";
-import type { Journal, StoredApiKey } from "../../src/audit/journal.ts";
+import { awsKeyRecord, keyRecord } from "../../src/audit/admin-record.ts";
+import type { Journal, StoredApiKey, StoredAwsKey } from "../../src/audit/journal.ts";
 import { keysUnder, originAfter } from "../../src/audit/lineage.ts";
 import type { LogKeys } from "../../src/audit/log-keys.ts";
 import type { LogReader } from "../../src/audit/log-reader.ts";
@@ -254,6 +254,69 @@ export function recoverSuite(name: string, make: () => Promise<RecoverFixture>):
       const again = await fixture.open();
       expect(await again.apiKeys()).toEqual(before);
       expect(before.map(({ revokedAt }) => revokedAt)).toEqual([null, now + 1]);
+      await again.close();
+    });
+
+    it("keeps AWS key pairs, and of revoked ones no secret", async () => {
+      const pair = (id: string): StoredAwsKey => {
+        const { secretHash: _, ...rest } = anApiKey("bot");
+        return { ...rest, id, sealedSecret: `sealed ${id}`, sealedUnder: "a key" };
+      };
+      const bot = { id: "bot", issuer: "lockkeeper", kind: "bot" } as const;
+      const journal = await fixture.open();
+      for (const id of ["one", "two"]) {
+        const record = awsKeyRecord("created", { id, principal: bot, expiresAt: 0 }, now);
+        await journal.addApiKey(pair(id), record, now);
+      }
+      await journal.revokeApiKey("two", now, awsKeyRecord("revoked", { id: "two", principal: bot, expiresAt: 0 }, now));
+      await journal.close();
+      expect((await recover(fixture)).carried.apiKeys).toBe(2);
+      const again = await fixture.open();
+      expect(await again.apiKeys()).toEqual([pair("one"), { ...pair("two"), sealedSecret: "", revokedAt: now }]);
+      await again.close();
+    });
+
+    it("makes no request good again whose signature is remembered, whatever became of its change", async () => {
+      const signature = (digit: string) => ({ digest: digit.repeat(64), expiresAt: now + hour });
+      const [open, over, emptied] = ["AKIAOPEN000000000001", "AKIAOVER000000000001", "AKIAEMPTIED000000001"].map((id) =>
+        aChange({ credential: credential(id) }),
+      ) as [Change, Change, Change];
+      const journal = await fixture.open();
+      await journal.begin(anIntent(open, now, { signature: signature("a") }));
+      await journal.begin(anIntent(over, now, { signature: signature("b") }));
+      await journal.finish(over.id, ended(over, applied));
+      await journal.begin(anIntent(emptied, now, { signature: signature("c") }));
+      const expired = { ...signature("d"), expiresAt: now };
+      await journal.begin(anIntent(aChange(), now - 1, { signature: expired }));
+      await journal.close();
+      await fixture.tamper("UPDATE records SET body = NULL WHERE idx = 3");
+      expect((await recover(fixture)).carried.lost).toEqual([emptied.id]);
+      const again = await fixture.open();
+      const begin = (digit: string) =>
+        again.begin(
+          anIntent(aChange({ credential: credential("AKIANEW0000000000001") }), now, { signature: signature(digit) }),
+        );
+      expect(await begin("a")).toEqual({ kind: "seen", id: open.id, later: false });
+      // Of what is not in the new log nothing can be told but that it was there.
+      expect(await begin("b")).toEqual({ kind: "seen", id: over.id, later: true });
+      expect(await begin("c")).toEqual({ kind: "seen", id: emptied.id, later: true });
+      expect(await begin("d")).toMatchObject({ kind: "started" });
+      await again.close();
+    });
+
+    it("takes a log over that knew neither key pairs nor signatures", async () => {
+      const change = aChange();
+      const journal = await fixture.open();
+      await journal.begin(anIntent(change, now));
+      await journal.close();
+      await fixture.tamper("DROP TABLE signatures");
+      await fixture.tamper("ALTER TABLE api_keys DROP COLUMN sealed_secret");
+      expect((await recover(fixture)).carried).toMatchObject({ changes: 1, lost: [] });
+      const again = await fixture.open();
+      const signature = { digest: "a".repeat(64), expiresAt: now + hour };
+      const other = aChange({ credential: credential("AKIANEW0000000000001") });
+      expect(await again.begin(anIntent(other, now, { signature }))).toMatchObject({ kind: "started" });
+      expect(await again.begin(anIntent(aChange(), now, { signature }))).toMatchObject({ kind: "seen", id: other.id });
       await again.close();
     });
 

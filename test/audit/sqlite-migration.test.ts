@@ -2,7 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Journal } from "../../src/audit/journal.ts";
 import { GrowingTree } from "../../src/tlog/growing-tree.ts";
-import { aChange, aDenial } from "../fixture/changes.ts";
+import { aChange, aDenial, anIntent } from "../fixture/changes.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
 import { makeLog01 } from "../fixture/log-0.1.ts";
 import { provenBody } from "./journal-suite-receipts.ts";
@@ -87,7 +87,7 @@ describe("a SQLite database of Lockkeeper 0.1", () => {
     const both = await Promise.all([opened(file), opened(file, { exclusive: false })]);
     const receipts = await Promise.all(both.map((journal) => journal.deny(aDenial(aChange()))));
     expect(receipts.map(({ index }) => index).sort()).toEqual([303, 304]);
-    expect(textsOf("SELECT version FROM migrations ORDER BY version")).toEqual([["1"], ["2"]]);
+    expect(textsOf("SELECT version FROM migrations ORDER BY version")).toEqual([["1"], ["2"], ["3"]]);
   });
 
   it.each([
@@ -111,6 +111,49 @@ describe("a SQLite database of Lockkeeper 0.1", () => {
     const old = stored();
     await expect(opened(file)).rejects.toThrow(/belongs to the AWS account 210987654321/);
     expect(stored()).toEqual(old);
+  });
+});
+
+describe("a SQLite database of schema version 2", () => {
+  it("comes along with its API keys, live and revoked, and takes key pairs and signatures from then on", async () => {
+    const folder = dataFolder();
+    makeLog01(folder.database, owner, 3);
+    await (await openOn(folder.database)).close();
+    const db = new DatabaseSync(folder.database);
+    // As version 2 had it.
+    db.exec(`
+      DROP TABLE signatures;
+      ALTER TABLE api_keys DROP COLUMN sealed_secret;
+      ALTER TABLE api_keys DROP COLUMN sealed_under;
+      INSERT INTO api_keys VALUES ('key-2', '${"1".repeat(64)}', 'lockkeeper bot', '{}', 2, 3, 4);
+      DELETE FROM migrations WHERE version = 3;
+    `);
+    db.close();
+    const journal = await openOn(folder.database);
+    const common = { principal: "lockkeeper bot", principalJson: "{}" };
+    expect(await journal.apiKeys()).toEqual([
+      { id: "key-2", secretHash: "1".repeat(64), ...common, createdAt: 2, expiresAt: 3, revokedAt: 4 },
+      {
+        id: "key-1",
+        secretHash: "0".repeat(64),
+        ...common,
+        createdAt: expect.any(Number),
+        expiresAt: expect.any(Number),
+        revokedAt: null,
+      },
+    ]);
+    const pair = { id: "key-3", ...common, createdAt: 9e12, expiresAt: 9e12, revokedAt: null };
+    const sealed = { ...pair, sealedSecret: "sealed", sealedUnder: "under" };
+    expect(await journal.addApiKey(sealed, aDenial(aChange()).record, 5)).toBe("added");
+    expect((await journal.apiKeys()).at(-1)).toEqual(sealed);
+    const signature = { digest: "a".repeat(64), expiresAt: later };
+    const change = aChange({
+      credential: { type: "access-key", id: "AKIAIOSFODNN7EXAMPLE", userName: "Bob", account: owner },
+    });
+    expect(await journal.begin(anIntent(change, later - 1, { signature }))).toMatchObject({ kind: "started" });
+    expect(await journal.begin(anIntent(change, later - 1, { signature }))).toMatchObject({ kind: "seen" });
+    await journal.close();
+    folder.remove();
   });
 });
 

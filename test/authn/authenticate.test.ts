@@ -5,7 +5,7 @@ import { createAuthenticator } from "../../src/authn/authenticate.ts";
 import { unauthenticated } from "../../src/authn/failure.ts";
 import { createKeyRing } from "../../src/authn/key-ring.ts";
 import type { Principal } from "../../src/authn/principal.ts";
-import { sandboxTokens } from "../../src/sandbox/principals.ts";
+import { sandboxKeyPairs, sandboxTokens } from "../../src/sandbox/principals.ts";
 import { TestClock } from "../fixture/clock.ts";
 import { allOf, refusal } from "../fixture/errors.ts";
 
@@ -144,7 +144,20 @@ describe("the sandbox's principals", () => {
     ]);
   });
 
+  test("have key pairs for AWS clients too, under the same ids", () => {
+    const pairs = sandboxKeyPairs("127.0.0.1");
+    expect(pairs.get("AKIASANDBOXONCALL")).toEqual({
+      secretAccessKey: "sandbox-oncall-secret",
+      principal: { id: "oncall", issuer: "sandbox", kind: "human", groups: [], authn: "sigv4" },
+    });
+    expect(pairs.get("AKIASANDBOXSOFIA")?.principal).toMatchObject({ id: "sofia", userName: "sofia" });
+    const ids = [...sandboxTokens("127.0.0.1").values()].map(({ id }) => id);
+    expect([...pairs.values()].map(({ principal }) => principal.id)).toEqual(ids);
+    for (const accessKeyId of pairs.keys()) expect(accessKeyId).toMatch(/^\w+$/);
+  });
+
   test.each(["0.0.0.0", "::", "192.0.2.7", "gateway.example"])("are not to be had on %s", async (host) => {
     expect((await refusal(() => sandboxTokens(host))).code).toBe("configuration");
+    expect((await refusal(() => sandboxKeyPairs(host))).code).toBe("configuration");
   });
 });

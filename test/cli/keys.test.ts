@@ -1,12 +1,13 @@
 import { mkdirSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Journal } from "../../src/audit/journal.ts";
+import { isAwsKey, type Journal } from "../../src/audit/journal.ts";
 import { openSqliteStore } from "../../src/audit/sqlite/store.ts";
 import { openJournal } from "../../src/audit/store-journal.ts";
 import { createApiKeyProof } from "../../src/authn/api-key-proof.ts";
 import { createKeyRing } from "../../src/authn/key-ring.ts";
-import { type CreateKeyArguments, createKey, listKeys, revokeKey } from "../../src/cli/keys.ts";
+import { type CreateKeyArguments, createKey, revokeKey } from "../../src/cli/keys.ts";
+import { listKeys } from "../../src/cli/list-keys.ts";
 import { TestClock } from "../fixture/clock.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
 import { allOf, refusal } from "../fixture/errors.ts";
@@ -142,7 +143,7 @@ describe("keys list", () => {
     printed.length = 0;
     await listKeys(options(), { json: false });
     const [head, ...rows] = printed;
-    expect(head).toMatch(/^ID +STATE +EXPIRES +KIND +PRINCIPAL +IAM USER +GROUPS$/);
+    expect(head).toMatch(/^ID +STATE +EXPIRES +FORM +KIND +PRINCIPAL +IAM USER +GROUPS$/);
     expect(Object.fromEntries(rows.map((row) => row.split(/ {2,}/).slice(0, 2)))).toEqual({
       [expired.id]: "expired",
       [revoked.id]: "revoked",
@@ -150,7 +151,7 @@ describe("keys list", () => {
     });
     expect(printed.join("\n")).toContain("lockkeeper#a lockkeeper#b");
     await listKeys(options(), { json: true });
-    const hashes = (await journal.apiKeys()).map(({ secretHash }) => secretHash);
+    const hashes = (await journal.apiKeys()).map((key) => (isAwsKey(key) ? key.sealedSecret : key.secretHash));
     for (const secret of [expired, revoked, live].map(({ key }) => key.slice(-43)).concat(hashes)) {
       expect(printed.join("\n")).not.toContain(secret);
     }
@@ -163,6 +164,7 @@ describe("keys list", () => {
     expect(JSON.parse(printed.join(""))).toEqual([
       {
         id,
+        form: "api-key",
         principal: "lockkeeper ci-rotator",
         kind: "service",
         userName: null,
@@ -170,6 +172,7 @@ describe("keys list", () => {
         createdAt: "2026-11-21T09:30:00Z",
         expiresAt: "2027-02-19T09:30:00Z",
         revokedAt: null,
+        encryptionKey: null,
         state: "live",
       },
     ]);

@@ -145,7 +145,7 @@ describe("a sound configuration", () => {
 
   test("means relative paths in the file from the file's own folder", () => {
     const file = yamlFile(
-      `iam: { account: "${account}" }\ndataDir: log\npolicy: { dataFile: ../site.json }\naudit: { signingKeyFile: key, outside: { file: out } }\npostgres: { url: "postgres://a@b/c", passwordFile: pw }`,
+      `iam: { account: "${account}" }\ndataDir: log\npolicy: { dataFile: ../site.json }\naudit: { signingKeyFile: key, outside: { file: out } }\npostgres: { url: "postgres://a@b/c", passwordFile: pw }\nauthn: { awsKeys: { encryptionKeyFile: kek, formerEncryptionKeyFiles: [old/1, /old/2] } }`,
     );
     const config = loadConfig({ file, env: {}, readable: () => true });
     expect(config.dataDir).toBe(join(file, "..", "log"));
@@ -153,6 +153,36 @@ describe("a sound configuration", () => {
     expect(config.audit.signingKeyFile).toBe(join(file, "..", "key"));
     expect(config.audit.outside.file).toBe(join(file, "..", "out"));
     expect(config.postgres?.passwordFile).toBe(join(file, "..", "pw"));
+    expect(config.authn.awsKeys).toEqual({
+      enabled: true,
+      encryptionKeyFile: join(file, "..", "kek"),
+      formerEncryptionKeyFiles: [join(file, "..", "old", "1"), "/old/2"],
+    });
+  });
+
+  test("takes key pairs for AWS clients from the environment alone", () => {
+    const env = {
+      LOCKKEEPER_IAM_ACCOUNT: account,
+      LOCKKEEPER_API_KEYS_ENABLED: "false",
+      LOCKKEEPER_AWS_KEYS_ENCRYPTION_KEY_FILE: "/new",
+      LOCKKEEPER_AWS_KEYS_FORMER_ENCRYPTION_KEY_FILES: "/old/1, /old/2",
+    };
+    expect(loadEnv(env).authn.awsKeys).toEqual({
+      enabled: true,
+      encryptionKeyFile: "/new",
+      formerEncryptionKeyFiles: ["/old/1", "/old/2"],
+    });
+    expect(placesOf(() => loadEnv({ ...env, LOCKKEEPER_AWS_KEYS_ENABLED: "false" }))).toEqual(["authn"]);
+  });
+
+  test("looks whether the files of encryption keys are there", () => {
+    const awsKeys = { encryptionKeyFile: "/new", formerEncryptionKeyFiles: ["/there", "/old"] };
+    const file = yamlFile(JSON.stringify({ iam: { account }, policy, audit, authn: { awsKeys } }));
+    const readable = (path: string) => path !== "/new" && path !== "/old";
+    expect(placesOf(() => loadConfig({ file, env: {}, readable }))).toEqual([
+      "authn.awsKeys.encryptionKeyFile",
+      "authn.awsKeys.formerEncryptionKeyFiles[1]",
+    ]);
   });
 
   test("is not upset by the variables that Kubernetes makes of a Service called lockkeeper", () => {
@@ -242,6 +272,16 @@ describe("a faulty configuration", () => {
     ["a region that IAM does not sign for", { iam: { account, region: "eu-west-1" } }, "iam.region"],
     ["an impossible user name", { iam: { account, ownUserName: "a b" } }, "iam.ownUserName"],
     ["nobody who could authenticate", { iam: { account }, authn: { apiKeys: { enabled: false } } }, "authn"],
+    [
+      "key pairs without a key to encrypt them",
+      { iam: { account }, authn: { awsKeys: { enabled: true } } },
+      "authn.awsKeys.encryptionKeyFile",
+    ],
+    [
+      "former encryption keys that are no paths",
+      { iam: { account }, authn: { awsKeys: { encryptionKeyFile: "/k", formerEncryptionKeyFiles: [""] } } },
+      "authn.awsKeys.formerEncryptionKeyFiles[0]",
+    ],
     ["an issuer given twice", { iam: { account }, authn: { issuers: [issuer, issuer] } }, "authn.issuers[1].issuer"],
     [
       "an issuer over plain HTTP",
@@ -446,12 +486,15 @@ describe("the sandbox", () => {
     expect(message).not.toContain("tls.certFile");
   });
 
-  test.each(["LOCKKEEPER_CONFIG", "LOCKKEEPER_IAM_ENDPOINT", "LOCKKEEPER_TLS_KEY_FILE", "LOCKKEEPER_TRUSTED_PROXIES"])(
-    "refuses %s",
-    (name) => {
-      expect(placesOf(() => sandboxConfig(iam, { [name]: "/etc/hostname" }))).toEqual([name]);
-    },
-  );
+  test.each([
+    "LOCKKEEPER_CONFIG",
+    "LOCKKEEPER_IAM_ENDPOINT",
+    "LOCKKEEPER_TLS_KEY_FILE",
+    "LOCKKEEPER_TRUSTED_PROXIES",
+    "LOCKKEEPER_AWS_KEYS_ENCRYPTION_KEY_FILE",
+  ])("refuses %s", (name) => {
+    expect(placesOf(() => sandboxConfig(iam, { [name]: "/etc/hostname" }))).toEqual([name]);
+  });
 
   test("refuses an IAM that is not on this machine", () => {
     expect(placesOf(() => sandboxConfig("https://iam.amazonaws.com", {}))).toEqual(["iam.endpoint"]);

@@ -1,4 +1,5 @@
 import type { Head } from "../head.ts";
+import { isAwsKey } from "../journal.ts";
 import type { SealedBatch } from "../log-batch.ts";
 import { bigints, byteas, texts } from "./binary-array.ts";
 import type { PostgresTables } from "./postgres-tables.ts";
@@ -11,10 +12,12 @@ import {
   append,
   dropClaims,
   dropExpired,
+  dropExpiredSignatures,
   dropHolders,
   extendSpans,
   putClaims,
   putLeases,
+  putSignatures,
   setApiKeys,
   setChanges,
 } from "./statements.ts";
@@ -70,7 +73,7 @@ export function appendBatch({ rows, nodes, head }: SealedBatch, locked: LockedHe
 
 /** Writes what the operations of a batch have made of the tables beside the log. What goes comes first. */
 export function writeTables(tables: PostgresTables, batch: SealedBatch | undefined): Bound[] {
-  const { changes, holders, claims, apiKeys, leases, expiredBy } = tables;
+  const { changes, holders, claims, signatures, apiKeys, leases, expiredBy, signaturesExpiredBy } = tables;
   const statements: Bound[] = [];
   const write = <Row>(statement: Omit<Bound, "values">, rows: readonly Row[], columns: readonly Column<Row>[]) => {
     if (rows.length > 0) statements.push({ ...statement, values: columns.map((column) => column(rows)) });
@@ -121,17 +124,33 @@ export function writeTables(tables: PostgresTables, batch: SealedBatch | undefin
     bigint(({ expiresAt }) => expiresAt),
   ]);
 
-  const made = apiKeys.added().flatMap((row) => (row.asNew === undefined ? [] : [{ ...row.asNew, ...row }]));
+  if (signaturesExpiredBy !== undefined) {
+    statements.push({ ...dropExpiredSignatures, values: [signaturesExpiredBy] });
+  }
+  write(putSignatures, signatures.written(), [
+    text(({ digest }) => digest),
+    text(({ changeId }) => changeId),
+    bigint(({ expiresAt }) => expiresAt),
+  ]);
+
+  const made = apiKeys.added().flatMap((row) => (row.asNew === undefined ? [] : [{ ...row, asNew: row.asNew }]));
   write(addApiKeys, made, [
     text(({ id }) => id),
-    text(({ secretHash }) => secretHash),
+    text(({ asNew }) => (isAwsKey(asNew) ? null : asNew.secretHash)),
+    text(({ sealedSecret }) => sealedSecret),
+    text(({ sealedUnder }) => sealedUnder),
     text(({ principal }) => principal),
-    text(({ principalJson }) => principalJson),
-    bigint(({ createdAt }) => createdAt),
+    text(({ asNew }) => asNew.principalJson),
+    bigint(({ asNew }) => asNew.createdAt),
     bigint(({ expiresAt }) => expiresAt),
     bigint(({ revokedAt }) => revokedAt),
   ]);
-  write(setApiKeys, apiKeys.changed(), [text(({ id }) => id), bigint(({ revokedAt }) => revokedAt)]);
+  write(setApiKeys, apiKeys.changed(), [
+    text(({ id }) => id),
+    text(({ sealedSecret }) => sealedSecret),
+    text(({ sealedUnder }) => sealedUnder),
+    bigint(({ revokedAt }) => revokedAt),
+  ]);
 
   write(putLeases, leases.written(), [
     text(({ name }) => name),

@@ -1,10 +1,10 @@
 import pg from "pg";
 import { createRoles, rolesComplete } from "./roles.ts";
-import { version1 } from "./schema.ts";
+import { version1, version2 } from "./schema.ts";
 import { reasonOf, sqlState } from "./session.ts";
 
 /** Forward only: a new step is appended, an old one is never changed. */
-const migrations: readonly string[] = [version1];
+const migrations: readonly string[] = [version1, version2];
 
 /** How often a migration is tried again that met another one, of another database, at the roles that both make. */
 const TRIES = 5;

@@ -1,5 +1,11 @@
 import type { OutcomeName } from "../../changes/outcome.ts";
-import type { IdempotencyClaim, StoredApiKey } from "../journal.ts";
+import {
+  type IdempotencyClaim,
+  isAwsKey,
+  type ResealedAwsKey,
+  type SignatureClaim,
+  type StoredKey,
+} from "../journal.ts";
 import type { ChangeProgress, NewChange, Place, Tables } from "../tables.ts";
 import { Rows } from "./rows.ts";
 import {
@@ -9,6 +15,7 @@ import {
   type Lease,
   type LoadedChange,
   placeKey,
+  type SignedChange,
   userKey,
   type WorkingSet,
 } from "./working-set.ts";
@@ -26,16 +33,20 @@ export class PostgresTables implements Tables {
   readonly changes: Rows<ChangeState>;
   readonly holders: Rows<Holder>;
   readonly claims: Rows<Claim>;
-  readonly apiKeys: Rows<ApiKeyState & { readonly asNew?: StoredApiKey }>;
+  readonly signatures: Rows<SignedChange>;
+  readonly apiKeys: Rows<ApiKeyState & { readonly asNew?: StoredKey }>;
   readonly leases: Rows<Lease>;
   /** Claims that have expired by then are to go. */
   expiredBy: number | undefined;
+  /** The same of signatures. */
+  signaturesExpiredBy: number | undefined;
   readonly #records: ReadonlyMap<number, { readonly uid: string; readonly leafHash: string }>;
 
   constructor(found: WorkingSet) {
     this.changes = new Rows<ChangeState>(found.changes, ({ id }) => id);
     this.holders = new Rows(found.holders, placeKey);
     this.claims = new Rows(found.claims, ({ principal, key }) => claimKey(principal, key));
+    this.signatures = new Rows(found.signatures, ({ digest }) => digest);
     this.apiKeys = new Rows(found.apiKeys, ({ id }) => id);
     this.leases = new Rows(found.leases, ({ name }) => name);
     this.#records = new Map(found.records.map((record) => [record.index, record]));
@@ -58,6 +69,20 @@ export class PostgresTables implements Tables {
 
   dropExpiredClaims(now: number): void {
     this.expiredBy = Math.max(now, this.expiredBy ?? now);
+  }
+
+  signature(digest: string, now: number): { changeId: string; later: boolean } | undefined {
+    const found = this.signatures.get(digest);
+    if (found === undefined || found.expiresAt <= now) return undefined;
+    return { changeId: found.changeId, later: found.later || this.#hasLater(found.changeId) };
+  }
+
+  addSignature({ digest, expiresAt }: SignatureClaim, changeId: string): void {
+    this.signatures.put({ digest, expiresAt, changeId, later: false });
+  }
+
+  dropExpiredSignatures(now: number): void {
+    this.signaturesExpiredBy = Math.max(now, this.signaturesExpiredBy ?? now);
   }
 
   holder(place: Place): Holder | undefined {
@@ -115,21 +140,31 @@ export class PostgresTables implements Tables {
     return this.#records.get(index);
   }
 
-  liveApiKeys(principal: string, now: number): number {
-    const isLive = (key: ApiKeyState) => key.principal === principal && key.revokedAt === null && key.expiresAt > now;
-    return [...this.apiKeys.values()].filter(isLive).length;
+  liveKeysLike(key: StoredKey, now: number): number {
+    const isLive = (one: ApiKeyState) =>
+      one.principal === key.principal && one.revokedAt === null && one.expiresAt > now;
+    const isAlike = (one: ApiKeyState) => (one.sealedSecret !== null) === isAwsKey(key);
+    return [...this.apiKeys.values()].filter((one) => isLive(one) && isAlike(one)).length;
   }
 
-  addApiKey(asNew: StoredApiKey): void {
+  addApiKey(asNew: StoredKey): void {
     const { id, principal, expiresAt, revokedAt } = asNew;
     if (this.apiKeys.get(id) !== undefined) throw new BrokenRule(`there is an API key ${id} already`);
-    this.apiKeys.put({ id, principal, expiresAt, revokedAt, asNew });
+    const { sealedSecret, sealedUnder } = isAwsKey(asNew) ? asNew : { sealedSecret: null, sealedUnder: null };
+    this.apiKeys.put({ id, principal, expiresAt, revokedAt, sealedSecret, sealedUnder, asNew });
   }
 
   revokeApiKey(id: string, at: number): boolean {
     const key = this.apiKeys.get(id);
     if (key === undefined || key.revokedAt !== null) return false;
-    this.apiKeys.put({ ...key, revokedAt: at });
+    this.apiKeys.put({ ...key, revokedAt: at, sealedSecret: key.sealedSecret === null ? null : "" });
+    return true;
+  }
+
+  resealAwsKey({ id, replaces, sealedSecret, sealedUnder }: ResealedAwsKey): boolean {
+    const key = this.apiKeys.get(id);
+    if (key === undefined || key.revokedAt !== null || key.sealedSecret !== replaces) return false;
+    this.apiKeys.put({ ...key, sealedSecret, sealedUnder });
     return true;
   }
 
@@ -138,6 +173,21 @@ export class PostgresTables implements Tables {
     if (lease !== undefined && lease.holder !== holder && lease.expiresAt > now) return false;
     this.leases.put({ name, holder, expiresAt });
     return true;
+  }
+
+  /** Whether a change of the same credential has begun after it in this batch. */
+  #hasLater(changeId: string): boolean {
+    const signed = this.changes.get(changeId);
+    if (signed === undefined) return true;
+    const place = placeKey(signed);
+    const from = signed.asNew?.firstIndex ?? -1;
+    return [...this.changes.values()].some(
+      (one) =>
+        one.asNew !== undefined &&
+        one.asNew.firstIndex > from &&
+        one.asNew.outcome !== "denied" &&
+        placeKey(one) === place,
+    );
   }
 
   #known(changeId: string): ChangeState {

@@ -10,12 +10,12 @@ import type {
   ProvenReceipt,
   RecordFilter,
   RecordPage,
-  StoredApiKey,
   StoredRecord,
 } from "../journal.ts";
 import type { LogIdentity } from "../log-keys.ts";
 import type { Query, QueryResult } from "../operation.ts";
 import { receiptOf } from "../receipt.ts";
+import { storedKey } from "../stored-key.ts";
 import { type Ask, readTiles, textOrNull, tileBytes } from "./log-rows.ts";
 import type { ReadPool } from "./pool.ts";
 import { changeSearch, recordSearch } from "./search.ts";
@@ -48,7 +48,7 @@ export class Queries {
       case "unsettled":
         return Number((await this.#ask(statements.unsettled, [query.now]))[0]?.["unsettled"]);
       case "api-keys":
-        return (await this.#ask(statements.apiKeys, [])).map(apiKey);
+        return (await this.#ask(statements.apiKeys, [])).map(storedKey);
       case "proven":
         return this.#proven(query.index);
       case "records":
@@ -167,18 +167,6 @@ function overdueChange({ row, records }: WithRecords): OverdueChange {
     requestedAt: Number(row["requested_at"]),
     deadline: Number(row["deadline"]),
     records,
-  };
-}
-
-function apiKey(row: Row): StoredApiKey {
-  return {
-    id: String(row["id"]),
-    secretHash: String(row["secret_hash"]),
-    principal: String(row["principal"]),
-    principalJson: String(row["principal_json"]),
-    createdAt: Number(row["created_at"]),
-    expiresAt: Number(row["expires_at"]),
-    revokedAt: row["revoked_at"] === null ? null : Number(row["revoked_at"]),
   };
 }
 

@@ -25,6 +25,7 @@ export async function openPostgresRecovery(
   const { client, sql, close } = await openCommandSession(options, "login", "recovered");
   try {
     await holdAlone(client, schema);
+    await showAsPresent(client, schema);
   } catch (error) {
     await close();
     throw error;
@@ -83,6 +84,14 @@ async function holdAlone(client: pg.Client, schema: string): Promise<void> {
     "audit-unavailable",
     `Gateways or commands are connected to write to the log in schema ${schema}. Stop every instance first, on all machines: a log is given up for all of them.`,
   );
+}
+
+/** Lets a log of schema version 1, which had no signatures, look like one of the present. Writes nothing to it. */
+async function showAsPresent(client: pg.Client, schema: string): Promise<void> {
+  const there = "SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'signatures'";
+  if ((await client.query(there, [schema])).rows.length > 0) return;
+  // Found in pg_temp, which is searched last.
+  await client.query("CREATE TEMP TABLE signatures (digest text, change_id text, expires_at bigint)");
 }
 
 /** Of what was to be in the sealed schema, only reading is left. */

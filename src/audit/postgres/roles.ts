@@ -11,7 +11,7 @@ const grants: Readonly<Record<(typeof roles)[number], readonly string[]>> = {
     "INSERT ON $schema.settings, $schema.records, $schema.nodes, $schema.checkpoints, $schema.keys",
     "UPDATE ON $schema.head",
     "INSERT, UPDATE ON $schema.spans, $schema.changes, $schema.api_keys",
-    "INSERT, UPDATE, DELETE ON $schema.inflight, $schema.idempotency, $schema.leases",
+    "INSERT, UPDATE, DELETE ON $schema.inflight, $schema.idempotency, $schema.signatures, $schema.leases",
   ],
   pruner: [
     "SELECT ON $schema.settings, $schema.records, $schema.changes, $schema.inflight, $schema.idempotency",

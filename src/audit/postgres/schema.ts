@@ -138,3 +138,16 @@ export const version1 = `
     END IF;
   END $$;
 `;
+
+/** Schema version 2: key pairs, whose secret is encrypted and not hashed, and the signatures of requests. */
+export const version2 = `
+  ALTER TABLE api_keys ALTER COLUMN secret_hash DROP NOT NULL,
+    ADD COLUMN sealed_secret text, ADD COLUMN sealed_under text;
+
+  CREATE TABLE signatures (
+    digest text PRIMARY KEY,
+    change_id text NOT NULL,
+    expires_at bigint NOT NULL
+  );
+  CREATE INDEX signatures_by_expiry ON signatures (expires_at);
+`;

@@ -80,17 +80,33 @@ export const putClaims = {
     SET body_hash = excluded.body_hash, change_id = excluded.change_id, expires_at = excluded.expires_at`,
 } as const;
 
+export const dropExpiredSignatures = {
+  name: "drop-expired-signatures",
+  text: "DELETE FROM signatures WHERE expires_at <= $1::bigint",
+} as const;
+
+export const putSignatures = {
+  name: "put-signatures",
+  text: `
+    INSERT INTO signatures (digest, change_id, expires_at)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
+    ON CONFLICT (digest) DO UPDATE SET change_id = excluded.change_id, expires_at = excluded.expires_at`,
+} as const;
+
 export const addApiKeys = {
   name: "add-api-keys",
   text: `
-    INSERT INTO api_keys (id, secret_hash, principal, principal_json, created_at, expires_at, revoked_at)
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[])`,
+    INSERT INTO api_keys (id, secret_hash, sealed_secret, sealed_under, principal, principal_json, created_at, expires_at,
+      revoked_at)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+      $8::bigint[], $9::bigint[])`,
 } as const;
 
 export const setApiKeys = {
   name: "set-api-keys",
   text: `
-    UPDATE api_keys SET revoked_at = n.revoked_at FROM unnest($1::text[], $2::bigint[]) AS n (id, revoked_at)
+    UPDATE api_keys SET sealed_secret = n.sealed_secret, sealed_under = n.sealed_under, revoked_at = n.revoked_at
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS n (id, sealed_secret, sealed_under, revoked_at)
     WHERE api_keys.id = n.id`,
 } as const;
 

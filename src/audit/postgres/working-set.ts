@@ -7,6 +7,7 @@ export interface WorkingSet {
   readonly changes: readonly LoadedChange[];
   readonly holders: readonly Holder[];
   readonly claims: readonly Claim[];
+  readonly signatures: readonly SignedChange[];
   readonly records: readonly { readonly index: number; readonly uid: string; readonly leafHash: string }[];
   readonly apiKeys: readonly ApiKeyState[];
   readonly leases: readonly Lease[];
@@ -39,11 +40,22 @@ export interface Claim {
   readonly expiresAt: number;
 }
 
+export interface SignedChange {
+  readonly digest: string;
+  readonly changeId: string;
+  readonly expiresAt: number;
+  /** Whether a later change of its credential is in the log already, or its own has gone. */
+  readonly later: boolean;
+}
+
 export interface ApiKeyState {
   readonly id: string;
   readonly principal: string;
   readonly expiresAt: number;
   readonly revokedAt: number | null;
+  /** Of a key pair; null of an API key. */
+  readonly sealedSecret: string | null;
+  readonly sealedUnder: string | null;
 }
 
 export interface Lease {
@@ -52,7 +64,15 @@ export interface Lease {
   readonly expiresAt: number;
 }
 
-const nothing: WorkingSet = { changes: [], holders: [], claims: [], records: [], apiKeys: [], leases: [] };
+const nothing: WorkingSet = {
+  changes: [],
+  holders: [],
+  claims: [],
+  signatures: [],
+  records: [],
+  apiKeys: [],
+  leases: [],
+};
 
 /** IAM's user names compare without case (they are ASCII). */
 export function userKey(userName: string): string {
@@ -76,6 +96,7 @@ export function lookedFor(batch: readonly Operation[]): unknown[] | undefined {
   const principals: string[] = [];
   const apiKeys: string[] = [];
   const leases: string[] = [];
+  const signatures: string[] = [];
   for (const operation of batch) {
     switch (operation.kind) {
       case "begin":
@@ -85,6 +106,7 @@ export function lookedFor(batch: readonly Operation[]): unknown[] | undefined {
         if (operation.idempotency !== undefined) {
           claims.push({ principal: operation.change.principal, key: operation.idempotency.key });
         }
+        if (operation.signature !== undefined) signatures.push(operation.signature.digest);
         break;
       case "finish":
         changes.add(operation.id);
@@ -99,6 +121,9 @@ export function lookedFor(batch: readonly Operation[]): unknown[] | undefined {
         break;
       case "revoke-api-key":
         apiKeys.push(operation.id);
+        break;
+      case "reseal-aws-key":
+        apiKeys.push(operation.resealed.id);
         break;
       case "lease":
         leases.push(operation.name);
@@ -120,6 +145,7 @@ export function lookedFor(batch: readonly Operation[]): unknown[] | undefined {
     texts(principals),
     texts(apiKeys),
     texts(leases),
+    texts(signatures),
   ];
 }
 
@@ -141,6 +167,8 @@ export const lookUp = {
       ),
       wanted (id) AS (
         SELECT unnest($8::text[])
+        UNION
+        SELECT change_id FROM signatures WHERE digest = ANY ($12::text[])
         UNION
         SELECT change_id FROM places JOIN inflight USING (account, type, user_key, credential_id)
       ),
@@ -173,11 +201,18 @@ export const lookUp = {
           UNION
           SELECT * FROM idempotency WHERE change_id = ANY ($7::text[])
         ) AS claims),
+      'signatures', (SELECT coalesce(json_agg(json_build_object('digest', digest, 'changeId', change_id,
+        'expiresAt', expires_at, 'later', signed.id IS NULL OR EXISTS (
+          SELECT 1 FROM changes AS later
+          WHERE later.credential_id = signed.credential_id AND later.first_idx > signed.first_idx
+            AND later.account = signed.account AND later.type = signed.type AND later.user_key = signed.user_key
+            AND later.outcome IS DISTINCT FROM 'denied'))), '[]')
+        FROM signatures LEFT JOIN changes AS signed ON signed.id = change_id WHERE digest = ANY ($12::text[])),
       'records', (SELECT coalesce(json_agg(json_build_object('index', idx, 'uid', uid,
         'leafHash', encode(leaf_hash, 'hex'))), '[]')
         FROM (SELECT outcome_idx AS idx FROM found UNION SELECT reconciled_idx FROM found) AS steps JOIN records USING (idx)),
       'apiKeys', (SELECT coalesce(json_agg(json_build_object('id', id, 'principal', principal, 'expiresAt', expires_at,
-        'revokedAt', revoked_at)), '[]')
+        'revokedAt', revoked_at, 'sealedSecret', sealed_secret, 'sealedUnder', sealed_under)), '[]')
         FROM (
           SELECT * FROM api_keys WHERE principal = ANY ($9::text[])
           UNION

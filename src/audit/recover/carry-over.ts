@@ -62,6 +62,11 @@ export async function carryOver(
       for (const change of changes) writeChange(tables, change, indexes);
     });
   }
+  for (const signatures of chunks(old.signatures)) {
+    await newLog.write((tables) => {
+      for (const signature of signatures) tables.addSignature(signature, signature.changeId);
+    });
+  }
   for (const keys of chunks(old.apiKeys)) {
     await newLog.write((tables) => {
       for (const key of keys) {

@@ -1,8 +1,9 @@
 import type { CredentialType, Status } from "../../changes/credential.ts";
 import type { OutcomeName } from "../../changes/outcome.ts";
-import type { AuditRecord, ChangeRow, IdempotencyClaim, StoredApiKey } from "../journal.ts";
+import type { AuditRecord, ChangeRow, IdempotencyClaim, SignatureClaim, StoredKey } from "../journal.ts";
 import { type Sql, type SqlRow, textOrNull } from "../sql.ts";
 import { isRareCode } from "../sqlite/schema.ts";
+import { storedKey } from "../stored-key.ts";
 
 /** A change of the old log that goes on in the new one. Indexes are those of the old log. */
 export interface OldChange {
@@ -20,6 +21,10 @@ export interface OldChange {
   readonly claim: IdempotencyClaim | undefined;
 }
 
+export interface OldSignature extends SignatureClaim {
+  readonly changeId: string;
+}
+
 /** What is found of a log that is given up. It may be damaged or tampered with: nothing of it is taken for granted. */
 export interface OldLog {
   readonly origin: string;
@@ -27,7 +32,9 @@ export interface OldLog {
   readonly size: number;
   /** Its newest signed head as it is there. */
   readonly checkpoint: string | null;
-  readonly apiKeys: readonly StoredApiKey[];
+  readonly apiKeys: readonly StoredKey[];
+  /** Signatures that are still remembered, also of changes that do not go on: whoever caught one must not use it now. */
+  readonly signatures: readonly OldSignature[];
   /** Changes that are open or whose Idempotency-Key is still good, and those that stand before or behind them. */
   readonly changes: readonly OldChange[];
   /** Indexes of all their records, ascending. */
@@ -47,6 +54,7 @@ export async function readOldLog(sql: Sql, now: number): Promise<OldLog> {
   const [count] = await sql.all("SELECT max(idx) AS newest FROM records");
   const [head] = await sql.all("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1");
   const apiKeys = await sql.all("SELECT * FROM api_keys ORDER BY created_at, id");
+  const signatures = await sql.all("SELECT * FROM signatures WHERE expires_at > $1", now);
   const changes: OldChange[] = [];
   const records: number[] = [];
   const lost: string[] = [];
@@ -70,6 +78,7 @@ export async function readOldLog(sql: Sql, now: number): Promise<OldLog> {
     size: count?.["newest"] == null ? 0 : Math.min(whole(count["newest"]) + 1, Number.MAX_SAFE_INTEGER),
     checkpoint: textOrNull(head?.["note"]),
     apiKeys: apiKeys.map(apiKey),
+    signatures: [...new Map(signatures.map((row) => [row["digest"], oldSignature(row)])).values()],
     changes,
     records: records.sort((a, b) => a - b),
     lost,
@@ -190,15 +199,21 @@ function oldChange(row: SqlRow): OldChange {
   };
 }
 
-function apiKey(row: SqlRow): StoredApiKey {
+function apiKey(row: SqlRow): StoredKey {
+  const key = storedKey(row);
   return {
-    id: String(row["id"]),
-    secretHash: String(row["secret_hash"]),
-    principal: String(row["principal"]),
-    principalJson: String(row["principal_json"]),
-    createdAt: whole(row["created_at"]),
+    ...key,
+    createdAt: whole(key.createdAt),
+    expiresAt: whole(key.expiresAt),
+    revokedAt: wholeOrNull(key.revokedAt),
+  };
+}
+
+function oldSignature(row: SqlRow): OldSignature {
+  return {
+    digest: String(row["digest"]),
+    changeId: String(row["change_id"]),
     expiresAt: whole(row["expires_at"]),
-    revokedAt: wholeOrNull(row["revoked_at"]),
   };
 }
 

@@ -2,7 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { assertBegun, identityUnder } from "../lineage.ts";
 import { type LogIdentity, type LogKeys, logIdentity } from "../log-keys.ts";
 import { growTree } from "./grow-tree.ts";
-import { version1, version2, version2Indexes } from "./schema.ts";
+import { version1, version2, version2Indexes, version3 } from "./schema.ts";
 
 /** Whose log a database is, and who signs it. */
 export interface DatabaseOptions {
@@ -24,6 +24,7 @@ const migrations: readonly ((db: DatabaseSync, options: DatabaseOptions) => void
     growTree(db, logIdentity(keys));
     db.exec(version2Indexes);
   },
+  (db) => db.exec(version3),
 ];
 
 /** How long a process waits for another one that brings a large log up to date. */

@@ -3,10 +3,11 @@ import type { CredentialType, Status } from "../../changes/credential.ts";
 import { consistencyProof } from "../../tlog/proof.ts";
 import type { TileRef } from "../../tlog/tile.ts";
 import { type Head, openHead } from "../head.ts";
-import type { LoggedRecord, OverdueChange, ProvenReceipt, StoredApiKey, StoredRecord } from "../journal.ts";
+import type { LoggedRecord, OverdueChange, ProvenReceipt, StoredRecord } from "../journal.ts";
 import type { LogIdentity } from "../log-keys.ts";
 import type { Query, QueryResult } from "../operation.ts";
 import { receiptOf } from "../receipt.ts";
+import { storedKey } from "../stored-key.ts";
 import { ChangeSearch } from "./change-search.ts";
 import { type LogTables, loggedRecord } from "./log-tables.ts";
 import { prepareAll } from "./prepared.ts";
@@ -45,7 +46,7 @@ export class Queries {
       case "unsettled":
         return Number(this.#sql.unsettled.get(query.now)?.["unsettled"]);
       case "api-keys":
-        return this.#sql.apiKeys.all().map(apiKey);
+        return this.#sql.apiKeys.all().map(storedKey);
       case "proven":
         return this.#proven(query.index);
       case "records":
@@ -114,18 +115,6 @@ function overdueChange(row: Row, records: readonly StoredRecord[]): OverdueChang
     requestedAt: Number(row["requested_at"]),
     deadline: Number(row["deadline"]),
     records,
-  };
-}
-
-function apiKey(row: Row): StoredApiKey {
-  return {
-    id: String(row["id"]),
-    secretHash: String(row["secret_hash"]),
-    principal: String(row["principal"]),
-    principalJson: String(row["principal_json"]),
-    createdAt: Number(row["created_at"]),
-    expiresAt: Number(row["expires_at"]),
-    revokedAt: row["revoked_at"] === null ? null : Number(row["revoked_at"]),
   };
 }
 

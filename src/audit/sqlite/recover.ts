@@ -119,10 +119,16 @@ function openAlone({ file, owner, origin }: SqliteRecoveryOptions): DatabaseSync
   }
 }
 
-/** Lets a log of schema version 1, which had neither a tree nor a name, look like one of the present. Writes nothing. */
+/**
+ * Lets a log of schema version 1, which had neither a tree nor a name, and one before version 3, which had no signatures,
+ * look like one of the present. Writes nothing.
+ */
 function showAsPresent(db: DatabaseSync, origin: string): void {
-  const hasTree = db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'checkpoints'").get();
-  if (hasTree !== undefined) return;
+  const hasTable = db.prepare("SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = ?");
+  if (hasTable.get("signatures") === undefined) {
+    db.exec("CREATE TEMP TABLE signatures (digest TEXT, change_id TEXT, expires_at INTEGER)");
+  }
+  if (hasTable.get("checkpoints") !== undefined) return;
   const field = (path: string) => `CASE WHEN json_valid(body) THEN json_extract(body, '${path}') END`;
   db.exec(`
     CREATE TEMP TABLE checkpoints (size INTEGER PRIMARY KEY, note TEXT NOT NULL);

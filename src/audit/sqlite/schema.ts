@@ -164,6 +164,32 @@ export const version2 = `
   ) STRICT, WITHOUT ROWID;
 `;
 
+/** Schema version 3: key pairs, whose secret is encrypted and not hashed, and the signatures of requests. */
+export const version3 = `
+  ALTER TABLE api_keys RENAME TO api_keys_2;
+  CREATE TABLE api_keys (
+    id TEXT PRIMARY KEY,
+    secret_hash TEXT,
+    sealed_secret TEXT,
+    sealed_under TEXT,
+    principal TEXT NOT NULL,
+    principal_json TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    revoked_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO api_keys (id, secret_hash, principal, principal_json, created_at, expires_at, revoked_at)
+    SELECT id, secret_hash, principal, principal_json, created_at, expires_at, revoked_at FROM api_keys_2;
+  DROP TABLE api_keys_2;
+
+  CREATE TABLE signatures (
+    digest TEXT PRIMARY KEY,
+    change_id TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX signatures_by_expiry ON signatures (expires_at);
+`;
+
 /** Made when the rows of version 1 are in. */
 export const version2Indexes = `
   CREATE INDEX records_by_correlation ON records (correlation) WHERE ${isRareCode};

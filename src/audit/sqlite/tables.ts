@@ -1,9 +1,16 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { OutcomeName } from "../../changes/outcome.ts";
-import type { IdempotencyClaim, StoredApiKey } from "../journal.ts";
+import {
+  type IdempotencyClaim,
+  isAwsKey,
+  type ResealedAwsKey,
+  type SignatureClaim,
+  type StoredKey,
+} from "../journal.ts";
 import { numberOrNull, textOrNull } from "../sql.ts";
 import type { ChangeProgress, NewChange, Place, Tables } from "../tables.ts";
 import { prepareAll } from "./prepared.ts";
+import { STRETCH_BITS } from "./schema.ts";
 import type { Stretches } from "./stretches.ts";
 
 /** The tables beside the log as prepared statements; each answers at once, from within the caller's transaction. */
@@ -31,6 +38,22 @@ export class SqliteTables implements Tables {
 
   dropExpiredClaims(now: number): void {
     this.#sql.dropExpiredClaims.run(now);
+  }
+
+  signature(digest: string, now: number) {
+    const row = this.#sql.signature.get(digest, now);
+    if (row === undefined) return undefined;
+    const changeId = String(row["change_id"]);
+    // Of a change that has gone nothing can be told, as little as of one that others came after.
+    return { changeId, later: row["first_idx"] === null || this.#sql.laterChange.get(changeId) !== undefined };
+  }
+
+  addSignature({ digest, expiresAt }: SignatureClaim, changeId: string): void {
+    this.#sql.addSignature.run(digest, changeId, expiresAt);
+  }
+
+  dropExpiredSignatures(now: number): void {
+    this.#sql.dropExpiredSignatures.run(now);
   }
 
   holder(place: Place) {
@@ -90,16 +113,23 @@ export class SqliteTables implements Tables {
     return row && { uid: String(row["uid"]), leafHash: String(row["hash"]) };
   }
 
-  liveApiKeys(principal: string, now: number): number {
-    return Number(this.#sql.liveApiKeys.get(principal, now)?.["live"]);
+  liveKeysLike(key: StoredKey, now: number): number {
+    const sql = isAwsKey(key) ? this.#sql.liveAwsKeys : this.#sql.liveApiKeys;
+    return Number(sql.get(key.principal, now)?.["live"]);
   }
 
-  addApiKey({ id, secretHash, principal, principalJson, createdAt, expiresAt }: StoredApiKey): void {
-    this.#sql.addApiKey.run(id, secretHash, principal, principalJson, createdAt, expiresAt);
+  addApiKey(key: StoredKey): void {
+    const { id, principal, principalJson, createdAt, expiresAt } = key;
+    const secret = isAwsKey(key) ? [null, key.sealedSecret, key.sealedUnder] : [key.secretHash, null, null];
+    this.#sql.addApiKey.run(id, ...secret, principal, principalJson, createdAt, expiresAt);
   }
 
   revokeApiKey(id: string, at: number): boolean {
     return this.#sql.revokeApiKey.run(at, id).changes === 1;
+  }
+
+  resealAwsKey({ id, replaces, sealedSecret, sealedUnder }: ResealedAwsKey): boolean {
+    return this.#sql.resealAwsKey.run(sealedSecret, sealedUnder, id, replaces).changes === 1;
   }
 
   lease(name: string, holder: string, now: number, expiresAt: number): boolean {
@@ -120,11 +150,32 @@ function columnsOf({ account, type, userName, credentialId }: Place): [string, s
   return [account, type, userKey(userName), credentialId];
 }
 
+const isLater = `later.credential_id = signed.credential_id AND later.account = signed.account AND later.type = signed.type
+  AND later.user_key = signed.user_key AND later.outcome IS NOT 'denied'`;
+
+const liveKeys = (form: string) =>
+  `SELECT count(*) AS live FROM api_keys WHERE principal = ? AND ${form} AND revoked_at IS NULL AND expires_at > ?`;
+
 const statements = {
   claim: "SELECT change_id, body_hash FROM idempotency WHERE principal = ? AND key = ? AND expires_at > ?",
   addClaim: "INSERT INTO idempotency (principal, key, body_hash, change_id, expires_at) VALUES (?, ?, ?, ?, ?)",
   dropClaimsOf: "DELETE FROM idempotency WHERE change_id = ?",
   dropExpiredClaims: "DELETE FROM idempotency WHERE expires_at <= ?",
+  signature: `SELECT change_id, first_idx FROM signatures LEFT JOIN changes ON changes.id = change_id
+    WHERE digest = ? AND signatures.expires_at > ?`,
+  // The newest stretch of the log is read through; in the full ones the credential's changes are found by its id.
+  laterChange: `WITH signed AS (SELECT * FROM changes WHERE id = ?), newest (first_idx) AS (
+      SELECT coalesce(max(idx) + 1, 0) >> ${STRETCH_BITS} << ${STRETCH_BITS} FROM records)
+    SELECT 1 FROM signed, newest, changes AS later
+    WHERE later.first_idx >= max(newest.first_idx, signed.first_idx + 1) AND ${isLater}
+    UNION ALL
+    SELECT 1 FROM signed CROSS JOIN spans CROSS JOIN found_by CROSS JOIN changes AS later
+    WHERE spans.stretch >= signed.first_idx >> ${STRETCH_BITS}
+      AND found_by.stretch = spans.stretch AND what = 'credential' AND key = signed.credential_id
+      AND found_by.first_idx > signed.first_idx AND later.first_idx = found_by.first_idx AND ${isLater}
+    LIMIT 1`,
+  addSignature: "INSERT INTO signatures (digest, change_id, expires_at) VALUES (?, ?, ?)",
+  dropExpiredSignatures: "DELETE FROM signatures WHERE expires_at <= ?",
   holder:
     "SELECT change_id, deadline FROM inflight WHERE account = ? AND type = ? AND user_key = ? AND credential_id = ?",
   hold: "INSERT INTO inflight (account, type, user_key, credential_id, change_id, deadline) VALUES (?, ?, ?, ?, ?, ?)",
@@ -140,9 +191,14 @@ const statements = {
   clearReconciled: "UPDATE changes SET reconciled_idx = NULL WHERE id = ?",
   setSuperseded: "UPDATE changes SET superseded_id = ? WHERE id = ?",
   record: "SELECT uid, lower(hex(leaf_hash)) AS hash FROM records WHERE idx = ?",
-  liveApiKeys: "SELECT count(*) AS live FROM api_keys WHERE principal = ? AND revoked_at IS NULL AND expires_at > ?",
-  addApiKey: `INSERT INTO api_keys (id, secret_hash, principal, principal_json, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,
-  revokeApiKey: "UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL",
+  liveApiKeys: liveKeys("sealed_secret IS NULL"),
+  liveAwsKeys: liveKeys("sealed_secret IS NOT NULL"),
+  addApiKey: `INSERT INTO api_keys (id, secret_hash, sealed_secret, sealed_under, principal, principal_json, created_at,
+    expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  revokeApiKey: `UPDATE api_keys SET revoked_at = ?, sealed_secret = CASE WHEN sealed_secret IS NOT NULL THEN '' END
+    WHERE id = ? AND revoked_at IS NULL`,
+  resealAwsKey: `UPDATE api_keys SET sealed_secret = ?, sealed_under = ?
+    WHERE id = ? AND sealed_secret = ? AND revoked_at IS NULL`,
   lease: `INSERT INTO leases (name, holder, expires_at) VALUES (?, ?, ?) ON CONFLICT (name)
     DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
     WHERE holder = excluded.holder OR expires_at <= ?`,
