@@ -67,6 +67,18 @@ describe("group commit", () => {
     await Promise.all(others);
   });
 
+  it("lets what comes in on several connections in one turn of the event loop share the first commit", async () => {
+    const store = heldStore();
+    const writes = new GroupCommit(store, { deadlineMs: 60_000, maxQueue: 10 });
+    const written = [writes.write(denial())];
+    await Promise.resolve();
+    written.push(writes.write(denial()));
+    await store.reached(1);
+    expect(store.batches[0]?.operations).toHaveLength(2);
+    store.batches[0]?.end();
+    await Promise.all(written);
+  });
+
   it("keeps half of its places for intents, and always takes outcomes", async () => {
     const store = heldStore();
     const writes = new GroupCommit(store, { deadlineMs: 60_000, maxQueue: 4 });

@@ -1,6 +1,8 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
 import { type ErrorCode, LockkeeperError } from "../../src/errors.ts";
-import { type Problem, problemOf, problemText } from "../../src/http/problem.ts";
+import { type Problem, problemOf, problemText, sendProblem } from "../../src/http/problem.ts";
 import { translateRequestError } from "../../src/http/request-error.ts";
 import { strictAjv } from "../fixture/documented-replies.ts";
 
@@ -67,6 +69,28 @@ describe("a problem", () => {
 
   it("that an outcome is not in the log claims nothing about IAM's answer", () => {
     expect(problem("outcome-unrecorded").problem.detail).toMatch(/^IAM may have been asked/);
+  });
+
+  it("has its receipt in ASCII, whatever the proof's characters, and each of them comes back", () => {
+    const checkpoint = 'origin "\u007f\u00e9\u{1f511}\\"\n1\nroot\n\n\u2014 origin signature\n';
+    const proof = { lines: "c2sp.org/tlog-proof@v1\nindex 0\n\n", checkpoint };
+    const receipt = { index: 7, leafHash: "a".repeat(64), proof };
+    const text = problemText(problem("denied", { receipt }), "r");
+    expect(text).toMatch(/^[ -~]+$/);
+    expect(JSON.parse(text)).toMatchObject({
+      requestId: "r",
+      receipt: { ...receipt, proof: proof.lines + checkpoint },
+    });
+  });
+
+  it.each(["plain", "größer 🔑"])("is as long as it says: %s", async (detail) => {
+    const server = createServer((_request, response) => {
+      sendProblem(response, problemOf(new LockkeeperError("denied", detail)), "r");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const reply = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    expect(await reply.json()).toMatchObject({ detail, requestId: "r" });
+    await new Promise((resolve) => server.close(resolve));
   });
 
   it("about a change leads to it", () => {
