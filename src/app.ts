@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import express, { type Express } from "express";
 import type { Journal } from "./audit/journal.ts";
+import { type AwsDoorOptions, awsDoor } from "./aws/door.ts";
 import type { Clock } from "./clock.ts";
 import { getCheckpoint } from "./http/audit/checkpoint.ts";
 import { getConsistency } from "./http/audit/get-consistency.ts";
@@ -29,7 +30,8 @@ import { takeIn } from "./http/request-state.ts";
 import { searchStatusChanges } from "./http/search-status-changes.ts";
 
 export interface AppOptions
-  extends AuthenticationOptions,
+  extends AwsDoorOptions,
+    AuthenticationOptions,
     CreateStatusChangeOptions,
     ListCredentialsOptions,
     FindAccessKeyOwnerOptions {
@@ -39,7 +41,7 @@ export interface AppOptions
     Journal,
     "claimed" | "recordsOf" | "proven" | "records" | "changes" | "head" | "consistency" | "tile"
   >;
-  readonly iam: ListCredentialsOptions["iam"] & FindAccessKeyOwnerOptions["iam"];
+  readonly iam: AwsDoorOptions["iam"] & ListCredentialsOptions["iam"] & FindAccessKeyOwnerOptions["iam"];
   readonly limits: Limits;
   readonly refusals: Refusals;
   readonly health: Health;
@@ -54,7 +56,7 @@ export interface AppOptions
 }
 
 /**
- * The REST front door, in the order in which a request goes through it. Rejects when the contract is broken.
+ * The front doors, in the order in which a request goes through them. Rejects when the contract is broken.
  */
 export async function createApp(options: AppOptions): Promise<Express> {
   const { contract, health, log, clock, validateResponses } = options;
@@ -63,8 +65,14 @@ export async function createApp(options: AppOptions): Promise<Express> {
   const hot = await requestValidation(app, contract.only("/v1/status-changes"), validateResponses);
   const all = await requestValidation(app, contract.all, validateResponses);
 
-  // For every request: an id, the headers of its reply, its line in the log, and what no operation takes.
-  app.use(takeIn(options), requestLog(log, options.metrics.replied), guardRequest);
+  // For every request: an id, the headers of its reply, its line in the log.
+  app.use(takeIn(options), requestLog(log, options.metrics.replied));
+
+  // The AWS door stands apart: what it takes is signed byte by byte, and all that it answers is XML.
+  app.use("/aws", awsDoor(options));
+
+  // What no operation of the REST API takes.
+  app.use(guardRequest);
 
   // The hot path comes first and has a validator of its own: the general one tries the paths of its document one after
   // another. Its body is read when it has a principal.

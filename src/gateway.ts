@@ -6,6 +6,7 @@ import { LAST_TRY_MS } from "./audit/outside/publisher.ts";
 import { createApiKeyProof } from "./authn/api-key-proof.ts";
 import { createAuthenticator } from "./authn/authenticate.ts";
 import { type AwsKeyRing, createAwsKeyRing } from "./authn/aws-key-ring.ts";
+import type { AwsKeyPair } from "./authn/aws-keys.ts";
 import { readEncryptionKeys } from "./authn/encryption-keys.ts";
 import { isLoopbackHost } from "./authn/ip-address.ts";
 import { createAccessTokenProof } from "./authn/jwt.ts";
@@ -27,6 +28,7 @@ import { readTls } from "./http/tls.ts";
 import { type AwsIamOptions, createIam } from "./iam/client.ts";
 import { measuredIam } from "./iam/measured.ts";
 import { ownUserNames } from "./iam/own-user.ts";
+import { iamActionNames } from "./iam/read-through.ts";
 import type { Logger } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { followOutside, logInUse, newestHead, openLog } from "./open-log.ts";
@@ -39,6 +41,8 @@ import { version } from "./version.ts";
 /** What the sandbox has in place of an AWS account and an identity provider. */
 export interface Sandbox {
   readonly tokens: ReadonlyMap<string, Principal>;
+  /** By access key id. */
+  readonly keyPairs: ReadonlyMap<string, AwsKeyPair>;
   readonly credentials: NonNullable<AwsIamOptions["credentials"]>;
   readonly policyData: PolicyData;
 }
@@ -176,6 +180,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         }),
         ...(sandbox && { sandboxTokens: sandbox.tokens }),
       }),
+      awsKeys: { find: (id) => sandbox?.keyPairs.get(id) ?? keyPairs?.find(id) },
+      iamActions: iamActionNames,
       limits: createLimits(config.limits),
       refusals,
       sourceAddress: createSourceAddress(config.trustedProxies),

@@ -7,7 +7,7 @@ import { type Gateway, startGateway } from "../src/gateway.ts";
 import { createLog } from "../src/log.ts";
 import { sandboxCredentials } from "../src/sandbox/iam/seed.ts";
 import { type SandboxIam, startSandboxIam } from "../src/sandbox/iam/server.ts";
-import { sandboxTokens } from "../src/sandbox/principals.ts";
+import { sandboxKeyPairs, sandboxTokens } from "../src/sandbox/principals.ts";
 import site from "../src/sandbox/site.json" with { type: "json" };
 import { recordedSteps } from "./faults/gate.ts";
 import { dataFolder } from "./fixture/data-folder.ts";
@@ -39,7 +39,12 @@ async function start({ shutdown = { announceMs: 0, graceMs: 7_000 }, listen = "1
   gateway = await startGateway({
     config: { ...sandboxConfig(iam.url, env), shutdown },
     log,
-    sandbox: { tokens: sandboxTokens("127.0.0.1"), credentials: sandboxCredentials, policyData: site },
+    sandbox: {
+      tokens: sandboxTokens("127.0.0.1"),
+      keyPairs: sandboxKeyPairs("127.0.0.1"),
+      credentials: sandboxCredentials,
+      policyData: site,
+    },
     ...(clock && { clock }),
   });
   return gateway;

@@ -6,7 +6,7 @@ import { createLog, type Logger } from "../log.ts";
 import { banner } from "../sandbox/banner.ts";
 import { sandboxCredentials } from "../sandbox/iam/seed.ts";
 import { startSandboxIam } from "../sandbox/iam/server.ts";
-import { sandboxTokens } from "../sandbox/principals.ts";
+import { sandboxKeyPairs, sandboxTokens } from "../sandbox/principals.ts";
 import site from "../sandbox/site.json" with { type: "json" };
 import { endAtOnce, stopSignal } from "./end.ts";
 
@@ -67,7 +67,8 @@ async function serveSandbox(): Promise<Serving> {
     const config = sandboxConfig(iam.url);
     const { log, flush } = createLog(config.log);
     const tokens = sandboxTokens(config.listen.host);
-    const sandbox = { tokens, credentials: sandboxCredentials, policyData: site };
+    const keyPairs = sandboxKeyPairs(config.listen.host);
+    const sandbox = { tokens, keyPairs, credentials: sandboxCredentials, policyData: site };
     const onStuck = () => giveUp(log);
     const gateway = await startGateway({ config, log, sandbox, validateResponses: true, onStuck });
     process.stdout.write(

@@ -27,7 +27,11 @@ ${change("sandbox-viewer")}
 3. Bob's credentials now:
 curl -s ${url}/v1/users/Bob/credentials -H 'Authorization: Bearer sandbox-viewer'
 
-4. An auditor reads what is on record:
+4. On-call does it with the AWS CLI, unmodified:
+AWS_ACCESS_KEY_ID=AKIASANDBOXONCALL AWS_SECRET_ACCESS_KEY=sandbox-oncall-secret AWS_REGION=us-east-1 \\
+  aws iam update-signing-certificate --endpoint-url ${url}/aws --certificate-id TA7SMP42TDN5Z26OBPJE7EXAMPLE --status Inactive --user-name Bob
+
+5. An auditor reads what is on record:
 curl -s '${url}/v1/audit/records?code=credential.status.denied' -H 'Authorization: Bearer sandbox-auditor'
 
 `;

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { stopAll } from "../fixture/processes.ts";
 import { allowed } from "./allowed.ts";
 import { audit } from "./audit.ts";
+import { awsDoor } from "./aws-door.ts";
 import { denied } from "./denied.ts";
 import { flood } from "./flood.ts";
 import { oneCaller } from "./one-caller.ts";
@@ -13,6 +14,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   denied,
   allowed,
   "one-caller": oneCaller,
+  "aws-door": awsDoor,
   flood,
   "start-up": startUp,
   audit,

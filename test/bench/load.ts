@@ -41,7 +41,7 @@ export async function load({ url, connections, seconds, headers, body, expectSta
 const agent = new Agent({ keepAlive: true });
 
 /**
- * Posts JSON over a kept connection and reads the reply to its end. By `node:http`, as the AWS SDK does: what the client
+ * Posts a body, JSON unless a header says otherwise, over a kept connection and reads the reply to its end. By `node:http`, as the AWS SDK does: what the client
  * costs is then the same on both sides of a comparison.
  */
 export function post(url: string, headers: Readonly<Record<string, string>>, body: string): Promise<number> {
@@ -49,7 +49,7 @@ export function post(url: string, headers: Readonly<Record<string, string>>, bod
     const length = Buffer.byteLength(body);
     const sent = request(
       url,
-      { agent, method: "POST", headers: { ...headers, "content-type": "application/json", "content-length": length } },
+      { agent, method: "POST", headers: { "content-type": "application/json", ...headers, "content-length": length } },
       (reply) => {
         reply.resume();
         reply.once("end", () => resolve(reply.statusCode ?? 0));

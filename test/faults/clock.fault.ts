@@ -7,7 +7,7 @@ import { createLog } from "../../src/log.ts";
 import { configuredKeys } from "../../src/open-log.ts";
 import { sandboxCredentials } from "../../src/sandbox/iam/seed.ts";
 import { type SandboxIam, startSandboxIam } from "../../src/sandbox/iam/server.ts";
-import { sandboxTokens } from "../../src/sandbox/principals.ts";
+import { sandboxKeyPairs, sandboxTokens } from "../../src/sandbox/principals.ts";
 import site from "../../src/sandbox/site.json" with { type: "json" };
 import { parseSigner } from "../../src/tlog/note.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
@@ -62,7 +62,12 @@ it(`a clock that jumps by hours, ${JUMPS} times under ${CALLERS} callers, distur
     config,
     log,
     clock,
-    sandbox: { tokens: sandboxTokens("127.0.0.1"), credentials: sandboxCredentials, policyData: site },
+    sandbox: {
+      tokens: sandboxTokens("127.0.0.1"),
+      keyPairs: sandboxKeyPairs("127.0.0.1"),
+      credentials: sandboxCredentials,
+      policyData: site,
+    },
   });
   const tally = new Tally();
   let over = false;

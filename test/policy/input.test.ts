@@ -219,15 +219,18 @@ describe("the JSON schema of the policy input", () => {
 
   it("knows every action, credential type and kind of principal", () => {
     const { action, credential, principal } = schema.properties;
-    const updates = Object.values(credentialTypes).map(({ updateAction }) => updateAction);
+    const ofTypes = Object.values(credentialTypes).flatMap(({ updateAction, listAction }) => [updateAction, listAction]);
     const reads = [
+      "iam:GetAccessKeyLastUsed",
+      "iam:GetUser",
+      "iam:ListUsers",
       "lockkeeper:FindAccessKeyOwner",
       "lockkeeper:ListCredentials",
       "lockkeeper:ReadAudit",
       "lockkeeper:ReadStatusChange",
       "lockkeeper:SearchStatusChanges",
     ];
-    expect(action.enum.toSorted()).toEqual([...updates, ...reads].sort());
+    expect(action.enum.toSorted()).toEqual([...ofTypes, ...reads].sort());
     expect(credential.properties.type.enum).toEqual(credentialTypeNames);
     expect(principal.properties.kind.enum).toEqual(principalKinds);
   });

@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { type Gateway, startGateway } from "../fixture/gateway.ts";
+import { signed } from "./sigv4/signer.ts";
+
+let gateway: Gateway;
+beforeAll(async () => {
+  gateway = await startGateway();
+});
+beforeEach(() => gateway.clock.advance(3_600_000));
+afterAll(() => gateway.close());
+
+/** A change of Bob's access key, signed as botocore does: within one second the same request is the same bytes. */
+function change(status: "Active" | "Inactive", path = "/aws/ticket/SEC-123") {
+  const date = `${new Date(gateway.clock.now()).toISOString().replaceAll(/[-:]/g, "").slice(0, 15)}Z`;
+  const body = `Action=UpdateAccessKey&Version=2010-05-08&UserName=Bob&AccessKeyId=AKIAIOSFODNN7EXAMPLE&Status=${status}`;
+  const { request } = signed({
+    target: path,
+    date,
+    body,
+    headers: [
+      ["Host", `127.0.0.1:${gateway.port}`],
+      ["Content-Type", "application/x-www-form-urlencoded; charset=utf-8"],
+      ["X-Amz-Date", date],
+    ],
+  });
+  return async () => {
+    const headers = request.headers
+      .filter(([name]) => name !== "Host")
+      .map(([name, value]): [string, string] => [name, value]);
+    const reply = await fetch(gateway.url + path, { method: "POST", headers, body });
+    const xml = await reply.text();
+    return { status: reply.status, code: /<Code>(.*)<\/Code>/.exec(xml)?.[1], xml };
+  };
+}
+
+const keyStatus = () =>
+  gateway.iam.statusOf(
+    { type: "access-key", id: "AKIAIOSFODNN7EXAMPLE", userName: "Bob", account: "123456789012" },
+    1_000,
+  );
+const updates = () => gateway.standIn.journal.entries().length;
+
+it("a request that is sent again gets what became of it, and changes nothing a second time", async () => {
+  const off = change("Inactive");
+  expect((await off()).status).toBe(200);
+  const before = updates();
+  expect((await off()).status).toBe(200);
+  gateway.clock.advance(4 * 60_000);
+  expect((await off()).status).toBe(200);
+  expect(updates()).toBe(before);
+});
+
+it("a captured request changes nothing once the credential was changed since, and after its time it is none", async () => {
+  const on = change("Active");
+  expect((await on()).status).toBe(200);
+  gateway.clock.advance(1_000);
+  expect((await change("Inactive")()).status).toBe(200);
+  const before = updates();
+  expect(await on()).toMatchObject({ status: 400, code: "Throttling" });
+  gateway.clock.advance(6 * 60_000);
+  expect(await on()).toMatchObject({ status: 403, code: "SignatureDoesNotMatch" });
+  expect([updates(), await keyStatus()]).toEqual([before, "Inactive"]);
+});
+
+it("off, on, off within one second: the third is told to sign anew, and in the next second it can", async () => {
+  const off = change("Inactive");
+  expect((await off()).status).toBe(200);
+  expect((await change("Active")()).status).toBe(200);
+  const signedAt = gateway.clock.now();
+  expect(await off()).toMatchObject({ status: 400, code: "Throttling" });
+  // It was held back that long: by its own clock, the client is in another second when it has the answer.
+  expect(gateway.clock.now()).toBeGreaterThanOrEqual(Math.floor(signedAt / 1_000) * 1_000 + 1_000);
+  expect((await change("Inactive")()).status).toBe(200);
+  expect(await keyStatus()).toBe("Inactive");
+});
+
+it("of twins that come at once, one changes something", async () => {
+  const before = updates();
+  const on = change("Active");
+  const answers = await Promise.all([on(), on(), on(), on()]);
+  expect(updates()).toBe(before + 1);
+  for (const { status, code } of answers) expect(status === 200 || code === "EntityTemporarilyUnmodifiable").toBe(true);
+});
+
+it("a denial is judged again", async () => {
+  const on = change("Active", "/aws");
+  expect([await on(), await on()]).toMatchObject([
+    { status: 403, code: "AccessDenied" },
+    { status: 403, code: "AccessDenied" },
+  ]);
+});
