@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type Gateway, startGateway } from "../fixture/gateway.ts";
+import { signed } from "./sigv4/signer.ts";
+
+let gateway: Gateway;
+beforeAll(async () => {
+  gateway = await startGateway({ perMinute: { failedAuthentications: 40, reads: 30 } });
+});
+beforeEach(() => gateway.clock.advance(61_000));
+afterAll(() => gateway.close());
+
+interface Sent {
+  readonly method?: string;
+  readonly path?: string;
+  readonly body?: string;
+  /** Not signed. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly contentType?: string;
+  readonly secretAccessKey?: string;
+  readonly accessKeyId?: string;
+}
+
+async function send({ method = "POST", path = "/aws", body = "", headers = {}, contentType, ...keys }: Sent) {
+  const date = `${new Date(gateway.clock.now()).toISOString().replaceAll(/[-:]/g, "").slice(0, 15)}Z`;
+  const { request } = signed({
+    method,
+    target: path,
+    date,
+    body,
+    ...keys,
+    headers: [
+      ["host", `127.0.0.1:${gateway.port}`],
+      ["content-type", contentType ?? "application/x-www-form-urlencoded; charset=utf-8"],
+      ["x-amz-date", date],
+    ],
+  });
+  const sent = Object.fromEntries(request.headers.filter(([name]) => name !== "host"));
+  const reply = await fetch(gateway.url + path, {
+    method,
+    headers: { ...sent, ...headers },
+    ...(method === "POST" && { body }),
+  });
+  const xml = await reply.text();
+  const text = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
+  return { status: reply.status, headers: reply.headers, xml, code: text("Code"), message: text("Message") };
+}
+
+const query = (action: string, more = "", version = "2010-05-08") => `Action=${action}&Version=${version}${more}`;
+const off = query("UpdateAccessKey", "&UserName=Bob&AccessKeyId=AKIAIOSFODNN7EXAMPLE&Status=Inactive");
+
+describe("every answer is IAM's own XML, with the request id where clients look for it", () => {
+  it("a success", async () => {
+    const { status, headers, xml } = await send({ body: off });
+    expect(status).toBe(200);
+    expect(headers.get("content-type")).toBe("text/xml");
+    const id = headers.get("x-amzn-requestid");
+    expect(id).toBe(headers.get("x-request-id"));
+    expect(xml).toBe(
+      `<UpdateAccessKeyResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><ResponseMetadata><RequestId>${id}</RequestId></ResponseMetadata></UpdateAccessKeyResponse>`,
+    );
+    expect(Date.parse(headers.get("date") ?? "")).not.toBeNaN();
+    // Where its outcome and its receipt are.
+    const change = await gateway.request("GET", `/v1/status-changes/${headers.get("x-lockkeeper-status-change")}`);
+    expect(change.json).toMatchObject({ outcome: "applied", principal: { id: "oncall" } });
+  });
+
+  it.each<[string, Sent, number, string]>([
+    ["a GET, which a link could make", { method: "GET" }, 405, "MethodNotAllowed"],
+    ["a PUT", { method: "PUT" }, 405, "MethodNotAllowed"],
+    ["a path below the door", { path: "/aws/elsewhere", body: off }, 404, "NotFound"],
+    ["a ticket that is none", { path: "/aws/ticket/-", body: off }, 404, "NotFound"],
+    ["a path below the ticket", { path: "/aws/ticket/SEC-1/x", body: off }, 404, "NotFound"],
+    ["two slashes at the end", { path: "/aws//", body: off }, 404, "NotFound"],
+    ["a query string", { path: `/aws?${off}`, body: off }, 404, "NotFound"],
+    ["a compressed body", { body: off, headers: { "content-encoding": "gzip" } }, 415, "UnsupportedMediaType"],
+    ["a body beyond all need", { body: off.padEnd(17_000, "x") }, 413, "RequestEntityTooLarge"],
+    ["JSON", { body: "{}", contentType: "application/json" }, 400, "MissingAction"],
+    ["no action", { body: "Version=2010-05-08" }, 400, "MissingAction"],
+    ["an action that IAM has not", { body: query("UpdateEverything") }, 400, "InvalidAction"],
+    ["an action of JavaScript's", { body: query("constructor") }, 400, "InvalidAction"],
+    ["another version", { body: query("GetUser", "&UserName=Bob", "2015-01-01") }, 400, "InvalidAction"],
+    [
+      "an action of IAM's that is not carried out",
+      { body: query("CreateAccessKey", "&UserName=Bob") },
+      403,
+      "AccessDenied",
+    ],
+    ["a parameter that the action has not", { body: `${off}&Path=x` }, 400, "ValidationError"],
+    ["a parameter twice", { body: `${off}&Status=Active` }, 400, "MalformedQueryString"],
+    ["a broken escape", { body: `${off}%` }, 400, "MalformedQueryString"],
+    ["a wrong secret", { body: off, secretAccessKey: "sandbox-admin-secret" }, 403, "SignatureDoesNotMatch"],
+    ["a key that nobody has", { body: off, accessKeyId: "AKIASANDBOXNOBODY" }, 403, "InvalidClientTokenId"],
+  ])("%s", async (_what, sent, status, code) => {
+    const before = gateway.standIn.journal.entries().length;
+    const answer = await send(sent);
+    expect([answer.status, answer.code]).toEqual([status, code]);
+    expect(answer.headers.get("content-type")).toBe("text/xml");
+    expect(answer.xml).toContain(`<RequestId>${answer.headers.get("x-amzn-requestid")}</RequestId></ErrorResponse>`);
+    expect(gateway.standIn.journal.entries()).toHaveLength(before);
+  });
+
+  it("nothing that was sent is markup in it", async () => {
+    const { code, message } = await send({ body: query("Get%3CUser%3E") });
+    expect([code, message]).toEqual(["InvalidAction", "Could not find operation (not a name) for version 2010-05-08"]);
+  });
+});
+
+describe("parameters are checked as IAM checks them", () => {
+  it.each([
+    [
+      "&AccessKeyId=AKIAIOSFODNN7EXAMPLE",
+      "1 validation error detected: Value at 'status' failed to satisfy constraint: Member must not be null",
+    ],
+    [
+      "&AccessKeyId=AKIA-IOSFODNN7EXAMPLE&Status=Inactive",
+      "1 validation error detected: Value at 'accessKeyId' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w]+",
+    ],
+    [
+      "&AccessKeyId=short&Status=Off",
+      "2 validation errors detected: Value at 'accessKeyId' failed to satisfy constraint: Member must have length greater than or equal to 16; Value at 'status' failed to satisfy constraint: Member must satisfy enum value set",
+    ],
+  ])("%s", async (parameters, message) => {
+    expect(await send({ body: query("UpdateAccessKey", `&UserName=Bob${parameters}`) })).toMatchObject({
+      status: 400,
+      code: "ValidationError",
+      message,
+    });
+  });
+});
+
+describe("who asks too often", () => {
+  it("of a principal is throttled, in the code that every client understands", async () => {
+    const viewer = { accessKeyId: "AKIASANDBOXVIEWER", secretAccessKey: "sandbox-viewer-secret" };
+    const answers = [];
+    for (let n = 0; n < 31; n += 1) answers.push(await send({ ...viewer, body: query("GetUser", "&UserName=Bob") }));
+    expect(answers.slice(0, 30).map(({ status }) => status)).toEqual(Array(30).fill(200));
+    expect(answers[30]).toMatchObject({ status: 400, code: "Throttling", message: "Rate exceeded" });
+  });
+
+  it("without a good signature is counted by where it comes from, on record and held off", async () => {
+    const wrong = () => send({ body: off, secretAccessKey: "guessed" });
+    let last = await wrong();
+    for (let n = 0; n < 60 && last.code === "SignatureDoesNotMatch"; n += 1) last = await wrong();
+    expect(last).toMatchObject({ status: 400, code: "Throttling" });
+    await gateway.refusals.record();
+    const { records } = await gateway.journal.records({
+      from: 0,
+      limit: 500,
+      code: "lockkeeper.authentication.failed",
+    });
+    expect(records.length).toBeGreaterThan(0);
+    // Somebody who can prove who they are is not held off with them.
+    expect((await send({ body: query("ListUsers") })).status).not.toBe(403);
+  });
+});
+
+it("what was sent beside the signed parts reaches neither policy nor the log", async () => {
+  const { headers } = await send({ body: off, headers: { "user-agent": "sneaky-agent/1.0 ticket/SEC-999" } });
+  const records = await gateway.journal.recordsOf(String(headers.get("x-lockkeeper-status-change")));
+  expect(records.length).toBeGreaterThan(0);
+  expect(records.map(({ body }) => body).join()).not.toMatch(/sneaky|SEC-999/);
+});
