@@ -7,7 +7,7 @@ import { createApiKeyProof } from "./authn/api-key-proof.ts";
 import { createAuthenticator } from "./authn/authenticate.ts";
 import { type AwsKeyRing, createAwsKeyRing } from "./authn/aws-key-ring.ts";
 import type { AwsKeyPair } from "./authn/aws-keys.ts";
-import { readEncryptionKeys } from "./authn/encryption-keys.ts";
+import { type EncryptionKeys, readEncryptionKeys } from "./authn/encryption-keys.ts";
 import { isLoopbackHost } from "./authn/ip-address.ts";
 import { createAccessTokenProof } from "./authn/jwt.ts";
 import { createKeyRing, keepFresh } from "./authn/key-ring.ts";
@@ -86,6 +86,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     });
     const { bundle, data } = loadPolicy(config.policy, sandbox?.policyData);
     pdp.activate(bundle, data);
+    const encryption = encryptionKeysOf(config);
     const metrics = createMetrics(version);
     const awsIam = createIam({
       ...config.iam,
@@ -116,7 +117,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     closing.add(() => stopped.abort());
 
     const ring = createKeyRing({ read: journal.apiKeys, clock });
-    const keyPairs = awsKeyRing(config, journal, clock, log);
+    const keyPairs = encryption && awsKeyRing(encryption, journal, clock, log);
     for (const keys of [config.authn.apiKeys.enabled ? ring : undefined, keyPairs]) {
       if (keys === undefined) continue;
       await keys.refresh();
@@ -237,18 +238,22 @@ function longestClose({ shutdown, iam, audit }: Config): number {
   return announceMs + graceMs + iam.deadlineMs + iam.readDeadlineMs + 3 * audit.deadlineMs + LAST_TRY_MS;
 }
 
-/** The key pairs of AWS clients, where they are configured. One that is of no use is told of, and stops nothing. */
+/** What opens the key pairs of AWS clients, where they are accepted. Read before anything is opened or recorded. */
+function encryptionKeysOf({ authn: { awsKeys } }: Config): EncryptionKeys | undefined {
+  return awsKeys?.enabled === true ? readEncryptionKeys(awsKeys) : undefined;
+}
+
+/** The key pairs of AWS clients. One that is of no use is told of, and stops nothing. */
 function awsKeyRing(
-  { authn: { awsKeys } }: Config,
+  encryption: EncryptionKeys,
   { apiKeys }: Pick<Journal, "apiKeys">,
   clock: Clock,
   log: Logger,
-): AwsKeyRing | undefined {
-  if (awsKeys?.enabled !== true) return undefined;
+): AwsKeyRing {
   return createAwsKeyRing({
     read: apiKeys,
     clock,
-    encryption: readEncryptionKeys(awsKeys),
+    encryption,
     onUnusable: (accessKeyId, why) => log.error({ accessKeyId, why }, "a key pair cannot be used"),
   });
 }
