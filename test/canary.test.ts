@@ -92,14 +92,17 @@ describe.each(["SQLite", "PostgreSQL"])("secrets in every input of a gateway on 
     });
     const settings = configure(service);
     const config = service.config("lockkeeper.yaml", settings);
+    const create = (id: string, ...args: readonly string[]) =>
+      service.run(["keys", "create", "--principal", id, "--config", config, "--kind", ...args]);
     const keys = Object.fromEntries(
-      Object.keys(people).map((id) => {
-        const { output } = service.run(["keys", "create", "--principal", id, "--kind", "human", "--config", config]);
-        const key = /lk_[a-z2-7]{16}_[\w-]{43}/.exec(output)?.[0] ?? "";
-        return [id, key];
-      }),
+      await Promise.all(
+        Object.keys(people).map(async (id) => {
+          const { output } = await create(id, "human");
+          return [id, /lk_[a-z2-7]{16}_[\w-]{43}/.exec(output)?.[0] ?? ""] as const;
+        }),
+      ),
     ) as Record<Caller, string>;
-    const secret = secretOfNewPair(service, config);
+    const secret = /AWS_SECRET_ACCESS_KEY=(\S{40})/.exec((await create("aws", "bot", "--aws")).output)?.[1] ?? "";
     // A key is shown once, to whoever makes it; from here on it is a secret.
     const shownOnce = service.said.length;
     canaries.watch("secret access key", secret);
@@ -114,18 +117,18 @@ describe.each(["SQLite", "PostgreSQL"])("secrets in every input of a gateway on 
     keep("files while it runs", ...service.filesIn("data", ["signing-key"]).map(({ bytes }) => bytes));
     await running.stop();
     const rotated = rotatedKey(settings, service);
-    const rotation = service.run(["keys", "rotate-encryption", "--config", rotated]);
+    const rotation = await service.run(["keys", "rotate-encryption", "--config", rotated]);
     if (rotation.status !== 0) surprises.push(`the rotation ended with ${rotation.status}: ${rotation.output}`);
     keep("files", ...service.filesIn("data", ["signing-key"]).map(({ bytes }) => bytes));
     keep("files", ...service.filesIn("outside").map(({ bytes }) => bytes));
     if (database !== undefined) keep("tables", ...(await tables(database)));
     for (const args of commands(service)) {
-      const { status, output } = service.run([...args, "--config", rotated]);
+      const { status, output } = await service.run([...args, "--config", rotated]);
       if (status !== 0) surprises.push(`${args.join(" ")} ended with ${status}: ${output}`);
     }
     keep("exports", ...service.filesIn("export").map(({ bytes }) => bytes));
     // Nothing of it has to do with the store.
-    if (database === undefined) surprises.push(...misconfigure(service, settings, canaries));
+    if (database === undefined) surprises.push(...(await misconfigure(service, settings, canaries)));
     keep("the log, and what commands say", service.said.subarray(shownOnce));
     keep("the outside memory", ...memory.bodies);
     keep("what IAM was sent", JSON.stringify(iam.journal.entries()));
@@ -178,15 +181,6 @@ describe.each(["SQLite", "PostgreSQL"])("secrets in every input of a gateway on 
       },
       ...(database && password !== undefined && { postgres: { ...database.address, schema } }),
     };
-  }
-
-  /** Makes a key pair. */
-  function secretOfNewPair(service: CanaryService, config: string): string {
-    const create = ["keys", "create", "--aws", "--principal", "aws", "--kind", "bot"];
-    const { output } = service.run([...create, "--config", config]);
-    const secret = /AWS_SECRET_ACCESS_KEY=(\S{40})/.exec(output)?.[1];
-    if (secret === undefined) throw new Error(output);
-    return secret;
   }
 
   /** A key in its file, which is watched for. */
