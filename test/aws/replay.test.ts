@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { type Gateway, startGateway } from "../fixture/gateway.ts";
-import { signed } from "./sigv4/signer.ts";
+import { query, signedCall } from "./signed-call.ts";
 
 let gateway: Gateway;
 beforeAll(async () => {
@@ -11,26 +11,8 @@ afterAll(() => gateway.close());
 
 /** A change of Bob's access key, signed as botocore does: within one second the same request is the same bytes. */
 function change(status: "Active" | "Inactive", path = "/aws/ticket/SEC-123") {
-  const date = `${new Date(gateway.clock.now()).toISOString().replaceAll(/[-:]/g, "").slice(0, 15)}Z`;
-  const body = `Action=UpdateAccessKey&Version=2010-05-08&UserName=Bob&AccessKeyId=AKIAIOSFODNN7EXAMPLE&Status=${status}`;
-  const { request } = signed({
-    target: path,
-    date,
-    body,
-    headers: [
-      ["Host", `127.0.0.1:${gateway.port}`],
-      ["Content-Type", "application/x-www-form-urlencoded; charset=utf-8"],
-      ["X-Amz-Date", date],
-    ],
-  });
-  return async () => {
-    const headers = request.headers
-      .filter(([name]) => name !== "Host")
-      .map(([name, value]): [string, string] => [name, value]);
-    const reply = await fetch(gateway.url + path, { method: "POST", headers, body });
-    const xml = await reply.text();
-    return { status: reply.status, code: /<Code>(.*)<\/Code>/.exec(xml)?.[1], xml };
-  };
+  const body = query("UpdateAccessKey", `&UserName=Bob&AccessKeyId=AKIAIOSFODNN7EXAMPLE&Status=${status}`);
+  return signedCall(gateway, { path, body });
 }
 
 const keyStatus = () =>

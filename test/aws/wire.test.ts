@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Gateway, startGateway } from "../fixture/gateway.ts";
-import { signed } from "./sigv4/signer.ts";
+import { query, type SignedCall, signedCall } from "./signed-call.ts";
 
 let gateway: Gateway;
 beforeAll(async () => {
@@ -9,43 +9,7 @@ beforeAll(async () => {
 beforeEach(() => gateway.clock.advance(61_000));
 afterAll(() => gateway.close());
 
-interface Sent {
-  readonly method?: string;
-  readonly path?: string;
-  readonly body?: string;
-  /** Not signed. */
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly contentType?: string;
-  readonly secretAccessKey?: string;
-  readonly accessKeyId?: string;
-}
-
-async function send({ method = "POST", path = "/aws", body = "", headers = {}, contentType, ...keys }: Sent) {
-  const date = `${new Date(gateway.clock.now()).toISOString().replaceAll(/[-:]/g, "").slice(0, 15)}Z`;
-  const { request } = signed({
-    method,
-    target: path,
-    date,
-    body,
-    ...keys,
-    headers: [
-      ["host", `127.0.0.1:${gateway.port}`],
-      ["content-type", contentType ?? "application/x-www-form-urlencoded; charset=utf-8"],
-      ["x-amz-date", date],
-    ],
-  });
-  const sent = Object.fromEntries(request.headers.filter(([name]) => name !== "host"));
-  const reply = await fetch(gateway.url + path, {
-    method,
-    headers: { ...sent, ...headers },
-    ...(method === "POST" && { body }),
-  });
-  const xml = await reply.text();
-  const text = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
-  return { status: reply.status, headers: reply.headers, xml, code: text("Code"), message: text("Message") };
-}
-
-const query = (action: string, more = "", version = "2010-05-08") => `Action=${action}&Version=${version}${more}`;
+const send = (call: SignedCall) => signedCall(gateway, call)();
 const off = query("UpdateAccessKey", "&UserName=Bob&AccessKeyId=AKIAIOSFODNN7EXAMPLE&Status=Inactive");
 
 describe("every answer is IAM's own XML, with the request id where clients look for it", () => {
@@ -64,7 +28,7 @@ describe("every answer is IAM's own XML, with the request id where clients look 
     expect(change.json).toMatchObject({ outcome: "applied", principal: { id: "oncall" } });
   });
 
-  it.each<[string, Sent, number, string]>([
+  it.each<[string, SignedCall, number, string]>([
     ["a GET, which a link could make", { method: "GET" }, 405, "MethodNotAllowed"],
     ["a PUT", { method: "PUT" }, 405, "MethodNotAllowed"],
     ["a path below the door", { path: "/aws/elsewhere", body: off }, 404, "NotFound"],
@@ -130,9 +94,8 @@ describe("parameters are checked as IAM checks them", () => {
 
 describe("who asks too often", () => {
   it("of a principal is throttled, in the code that every client understands", async () => {
-    const viewer = { accessKeyId: "AKIASANDBOXVIEWER", secretAccessKey: "sandbox-viewer-secret" };
     const answers = [];
-    for (let n = 0; n < 31; n += 1) answers.push(await send({ ...viewer, body: query("GetUser", "&UserName=Bob") }));
+    for (let n = 0; n < 31; n += 1) answers.push(await send({ as: "viewer", body: query("GetUser", "&UserName=Bob") }));
     expect(answers.slice(0, 30).map(({ status }) => status)).toEqual(Array(30).fill(200));
     expect(answers[30]).toMatchObject({ status: 400, code: "Throttling", message: "Rate exceeded" });
   });

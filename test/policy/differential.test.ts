@@ -87,6 +87,7 @@ const anInput = thing({
   action: mostly(
     ...["iam:UpdateAccessKey", "iam:UpdateSigningCertificate", "iam:UpdateSSHPublicKey", "iam:DeleteAccessKey"],
     ...["lockkeeper:ListCredentials", "lockkeeper:ReadStatusChange", "lockkeeper:FindAccessKeyOwner"],
+    ...["iam:ListAccessKeys", "iam:GetUser", "iam:ListUsers", "iam:GetAccessKeyLastUsed"],
   ),
   credential: thing({ type: mostly("access-key"), id: mostly("AKIAIOSFODNN7EXAMPLE"), userName, account: mostly("1") }),
   change: thing({

@@ -219,7 +219,10 @@ describe("the JSON schema of the policy input", () => {
 
   it("knows every action, credential type and kind of principal", () => {
     const { action, credential, principal } = schema.properties;
-    const ofTypes = Object.values(credentialTypes).flatMap(({ updateAction, listAction }) => [updateAction, listAction]);
+    const ofTypes = Object.values(credentialTypes).flatMap(({ updateAction, listAction }) => [
+      updateAction,
+      listAction,
+    ]);
     const reads = [
       "iam:GetAccessKeyLastUsed",
       "iam:GetUser",
