@@ -15,6 +15,7 @@ import { type Contract, requestValidation } from "./http/contract.ts";
 import { type CreateStatusChangeOptions, createStatusChange } from "./http/create-status-change.ts";
 import { explainDecision } from "./http/explain-decision.ts";
 import { type FindAccessKeyOwnerOptions, findAccessKeyOwner } from "./http/find-access-key-owner.ts";
+import { getPrincipal } from "./http/get-principal.ts";
 import { getStatusChange } from "./http/get-status-change.ts";
 import { guardRequest } from "./http/guard.ts";
 import { forgetContentType, readJsonBody } from "./http/json-body.ts";
@@ -110,6 +111,7 @@ export async function createApp(options: AppOptions): Promise<Express> {
   app.get("/v1/status-changes/:id", getStatusChange(options));
   app.get("/v1/users/:userName/credentials", listCredentials(options));
   app.get("/v1/access-keys/:id", findAccessKeyOwner(options));
+  app.get("/v1/principal", getPrincipal(options));
   app.get("/v1/audit/records", listRecords(options));
   app.get("/v1/audit/records/:index", getRecord(options));
   app.get("/v1/audit/records/:index/proof", getRecordProof(options));

@@ -93,6 +93,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/principal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who am I?
+         * @description The principal that the key or token of this request has proven, and the account whose credentials it may ask
+         *     for. No policy is asked: it tells callers only what they have proven.
+         */
+        get: operations["getPrincipal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/decisions": {
         parameters: {
             query?: never;
@@ -608,6 +629,21 @@ export interface components {
                 service: string;
                 region: string;
             } | null;
+        };
+        AuthenticatedPrincipal: {
+            /** @description Unique within its issuer */
+            id: string;
+            /** @description Who vouches for the id: an OIDC issuer's URL, or `lockkeeper` for API keys */
+            issuer: string;
+            /** @enum {string} */
+            kind: "human" | "service" | "bot";
+            /** @description The principal's own IAM user, where its issuer may say so */
+            userName?: string;
+            /** @description Qualified by their issuer, as policy data names them */
+            groups: string[];
+            /** @description How it was proven: `api-key`, `jwt`, … */
+            authn: string;
+            account: components["schemas"]["Account"];
         };
         Liveness: {
             /** @enum {string} */
@@ -1271,6 +1307,37 @@ export interface operations {
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             502: components["responses"]["IamRefused"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getPrincipal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The caller, as policy sees it */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Lockkeeper-Sandbox": components["headers"]["LockkeeperSandbox"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthenticatedPrincipal"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            405: components["responses"]["MethodNotAllowed"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
         };
     };

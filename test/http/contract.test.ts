@@ -12,6 +12,7 @@ const changes = "/v1/status-changes";
 const unknownChange = `${changes}/0192f0c1-2f4e-7c3a-9b1d-6d2a8c1f0e55`;
 const bobsCredentials = "/v1/users/Bob/credentials";
 const bobsKey = "/v1/access-keys/AKIAIOSFODNN7EXAMPLE";
+const principal = "/v1/principal";
 const records = "/v1/audit/records";
 const consistency = "/v1/audit/consistency?from=0&to=1";
 const checkpoint = "/v1/audit/checkpoint";
@@ -99,6 +100,18 @@ function second(method: string, path: string, options: RequestOptions = {}) {
   return async () => {
     await strict.request(method, path, options);
     return strict.request(method, path, options);
+  };
+}
+
+/** Where nobody's token can be checked for this reason. */
+function withAuthenticate(error: Error, path: string) {
+  return async () => {
+    const of = await startGateway({ authenticate: () => Promise.reject(error) });
+    try {
+      return await of.request("GET", path);
+    } finally {
+      await of.close();
+    }
   };
 }
 
@@ -224,6 +237,16 @@ const ways: Readonly<Record<string, Readonly<Record<number, () => Promise<Reply>
     502: withFault("access-denied", "GetAccessKeyLastUsed", ask("GET", bobsKey)),
     503: withFault("throttle", "GetAccessKeyLastUsed", ask("GET", bobsKey)),
   },
+  getPrincipal: {
+    200: ask("GET", principal),
+    400: ask("GET", `${principal}?verbose`),
+    401: ask("GET", principal, { as: null }),
+    405: ask("POST", principal, { body: {} }),
+    406: ask("GET", principal, { headers: { accept: "text/html" } }),
+    429: second("GET", principal, { as: "bob" }),
+    500: withAuthenticate(new Error("a fault of its own"), principal),
+    503: withAuthenticate(new LockkeeperError("authentication-unavailable", "no keys"), principal),
+  },
   explainDecision: {
     200: ask("POST", "/v1/decisions", { as: "viewer", body: bobsCertificate }),
     400: ask("POST", "/v1/decisions", { body: { ...bobsCertificate, status: "Expired" } }),
@@ -318,6 +341,7 @@ describe("openapi.yaml", () => {
       Unknown: "StatusChange",
       SofiasCredentials: "CredentialList",
       BobsAccessKey: "AccessKeyOwner",
+      OncallPrincipal: "AuthenticatedPrincipal",
       TicketMissing: "Decision",
       LastPageOfChanges: "StatusChangePage",
       FirstPageOfRecords: "RecordPage",
