@@ -1,7 +1,13 @@
 import { accessSync, constants } from "node:fs";
 import { type AwsEndpoints, awsEndpoints } from "./config/aws-endpoints.ts";
 import { type Layer, readDocument, withSetting } from "./config/document.ts";
-import { CONFIG_VARIABLE, type Environment, environmentOverrides, type Override } from "./config/environment.ts";
+import {
+  CALLER_VARIABLES,
+  CONFIG_VARIABLE,
+  type Environment,
+  environmentOverrides,
+  type Override,
+} from "./config/environment.ts";
 import { configurationError, issueMessage, nothingConfigured, schemaFaults, settingName } from "./config/faults.ts";
 import {
   distinctIssuers,
@@ -68,6 +74,12 @@ export function loadConfig({ file, env = process.env, readable = canRead }: Conf
     readableFiles(readable),
     ...commonRules,
   ]);
+}
+
+/** Which gateway a caller's command asks, and with what token, as far as the environment says. */
+export function callerSettings(env: Environment = process.env): { readonly url?: string; readonly token?: string } {
+  const { [CALLER_VARIABLES.url]: url, [CALLER_VARIABLES.token]: token } = env;
+  return { ...(url !== undefined && { url }), ...(token !== undefined && { token }) };
 }
 
 /** Variables of a real account or a real network. */

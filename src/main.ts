@@ -1,7 +1,9 @@
-import { Command } from "commander";
+import { Command, CommanderError } from "commander";
 import { readEncryptionKeys } from "./authn/encryption-keys.ts";
 import { addAuditCommands } from "./cli/audit.ts";
 import { type AwsKeyCommandOptions, createKeyPair, makeEncryptionKey, rotateEncryption } from "./cli/aws-keys.ts";
+import { exitCodes } from "./cli/caller.ts";
+import { addCallerCommands } from "./cli/caller-commands.ts";
 import { configCheck } from "./cli/config-check.ts";
 import { health } from "./cli/health.ts";
 import { createKey, revokeKey } from "./cli/keys.ts";
@@ -87,6 +89,7 @@ keys
   .action((options) => withJournal(options, rotateEncryption));
 
 addAuditCommands(program, output);
+addCallerCommands(program, output);
 
 program
   .command("config")
@@ -121,6 +124,8 @@ try {
   // Whatever should still be waiting (a hung disk, a socket that nobody reads) is not waited for.
   process.exit();
 } catch (error) {
+  // Only the commands of callers throw it, when they were not understood, or had their help printed.
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? exitCodes.done : exitCodes.usage);
   if (!(error instanceof LockkeeperError)) throw error;
   output.note(`lockkeeper: ${error.message}`);
   process.exit(1);

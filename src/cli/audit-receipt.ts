@@ -5,6 +5,7 @@ import { leafHash } from "../tlog/hash.ts";
 import { NoteError, type NoteVerifier, parseVerifier } from "../tlog/note.ts";
 import { parseProof, type VerifiedProof, verifyLeaf, verifyProof } from "../tlog/tlog-proof.ts";
 import type { Output } from "./keys.ts";
+import { printable } from "./printable.ts";
 import { parseRecord, recordLines, utc } from "./record-lines.ts";
 
 /** The options of `audit receipt` as they were typed. */
@@ -142,14 +143,6 @@ function jsonOf({ origin, index, size, root, entry, signers }: VerifiedProof): s
 
 function table(rows: readonly (readonly [string, string])[]): string[] {
   return rows.map(([name, value]) => `  ${name.padEnd(12)}${printable(value)}`);
-}
-
-/** What came from outside must not steer the terminal, nor turn the order of letters around. */
-function printable(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  );
 }
 
 function verifiersOf(keys: readonly string[], keyFile: string | undefined): NoteVerifier[] {

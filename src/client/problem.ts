@@ -78,6 +78,11 @@ export class LockkeeperProblem extends Error {
     this.nothingChanged = isWithoutEffect(body.status, this.replayed, context);
   }
 
+  /** The problem document as it came. */
+  toJSON(): object {
+    return this.#body;
+  }
+
   /** The same, with what was found out about its change since. */
   about(change: Schemas["StatusChange"] | undefined): LockkeeperProblem {
     return new LockkeeperProblem(this.#body, { ...this.#context, change });

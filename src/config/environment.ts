@@ -43,6 +43,10 @@ const hostAndPort: Reading = {
 /** Names the YAML file; not a setting itself. */
 export const CONFIG_VARIABLE = "LOCKKEEPER_CONFIG";
 
+/** For the commands of callers, which ask a gateway over HTTP; no settings of one. */
+export const CALLER_VARIABLES = { url: "LOCKKEEPER_URL", token: "LOCKKEEPER_TOKEN" } as const;
+const callerVariables: readonly string[] = Object.values(CALLER_VARIABLES);
+
 /** Every variable that overrides a setting. Issuers are set in the file only: they are lists of groups. */
 export const environmentSettings = {
   LOCKKEEPER_LISTEN: [["listen"], hostAndPort],
@@ -115,6 +119,7 @@ export function environmentOverrides(env: Environment): { overrides: Override[];
       given === undefined ||
       !name.startsWith("LOCKKEEPER_") ||
       name === CONFIG_VARIABLE ||
+      callerVariables.includes(name) ||
       kubernetesLink.test(name)
     ) {
       continue;
