@@ -18,7 +18,6 @@ export type AccessKeyOwner = Schemas["AccessKeyOwner"];
 export type AuthenticatedPrincipal = Schemas["AuthenticatedPrincipal"];
 export type StatusChangePage = Schemas["StatusChangePage"];
 export type RecordPage = Schemas["RecordPage"];
-export type Receipt = Schemas["Receipt"];
 export type StatusChangeFilter = NonNullable<operations["searchStatusChanges"]["parameters"]["query"]>;
 export type RecordFilter = NonNullable<operations["listRecords"]["parameters"]["query"]>;
 

@@ -3,6 +3,9 @@ import { leafHash } from "../tlog/hash.ts";
 import { NoteError, parseVerifier } from "../tlog/note.ts";
 import { type VerifiedProof, verifyProof } from "../tlog/tlog-proof.ts";
 
+/** Where a record stands in the log, with the proof: of every change and every denial. */
+export type Receipt = components["schemas"]["Receipt"];
+
 export interface ReceiptOptions {
   /** Public keys of the log, the former ones too. Do not take them from whoever gave you the receipt. */
   readonly keys: readonly string[];
@@ -40,10 +43,7 @@ export class ReceiptError extends Error {
  * @param receipt hostile
  * @throws ReceiptError saying why it proves nothing
  */
-export function verifyReceipt(
-  receipt: components["schemas"]["Receipt"],
-  { keys, changeId, record }: ReceiptOptions,
-): ProvenRecord {
+export function verifyReceipt(receipt: Receipt, { keys, changeId, record }: ReceiptOptions): ProvenRecord {
   if (typeof receipt.proof !== "string")
     throw new ReceiptError("It came without its proof; the change itself, when asked for, has it.");
   const verified = proven(receipt.proof, keys, typeof record === "string" ? new TextEncoder().encode(record) : record);
