@@ -3,6 +3,7 @@ import { openAwsKey } from "../authn/aws-keys.ts";
 import type { EncryptionKeys } from "../authn/encryption-keys.ts";
 import { storedPrincipal } from "../authn/issued-key.ts";
 import type { Principal, PrincipalKind } from "../authn/principal.ts";
+import { columns } from "./columns.ts";
 import { type KeyCommandOptions, utc } from "./keys.ts";
 
 export interface ListKeysOptions extends KeyCommandOptions {
@@ -86,11 +87,5 @@ function table(keys: readonly ListedKey[]): string[] {
       groups.join(" ") || "-",
     ]),
   ];
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
+  return columns(rows);
 }

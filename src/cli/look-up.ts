@@ -1,5 +1,6 @@
 import type { AuthenticatedPrincipal, CredentialList, LockkeeperClient } from "../client/client.ts";
 import { asCaller, type CallerArguments, type CallerOptions, type ExitCode, exitCodes } from "./caller.ts";
+import { columns } from "./columns.ts";
 import { printable } from "./printable.ts";
 import { changeLines } from "./set-status.ts";
 
@@ -59,16 +60,8 @@ function principalLines({ id, issuer, kind, userName, groups, authn, account }: 
 
 function credentialLines({ userName, credentials: all }: CredentialList): string[] {
   if (all.length === 0) return [`${userName} has no credentials that could be switched.`];
-  const rows = [
+  return columns([
     ["TYPE", "ID", "STATUS", "CREATED", "SERVICE"],
     ...all.map(({ type, id, status, createdAt, service }) => [type, id, status, createdAt ?? "-", service ?? "-"]),
-  ];
-  const width = (column: number) => Math.max(...rows.map((row) => row[column]?.length ?? 0));
-  const widths = ["TYPE", "ID", "STATUS", "CREATED", "SERVICE"].map((_, column) => width(column));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
+  ]);
 }
