@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { configCheck } from "../../src/cli/config-check.ts";
-import { environmentSettings } from "../../src/config/environment.ts";
+import { CALLER_VARIABLES, environmentSettings } from "../../src/config/environment.ts";
 import { settingName } from "../../src/config/faults.ts";
 import { configSchema } from "../../src/config/schema.ts";
 
@@ -51,7 +51,8 @@ describe("docs/configuration.md", () => {
 
   test("names no variable that does not exist", () => {
     const named = new Set(reference.match(/\bLOCKKEEPER_[A-Z_]+\b/g));
-    const known = new Set([...Object.keys(environmentSettings), "LOCKKEEPER_CONFIG", "LOCKKEEPER_IAM_ACCOUNT_FILE"]);
+    const others = ["LOCKKEEPER_CONFIG", "LOCKKEEPER_IAM_ACCOUNT_FILE", ...Object.values(CALLER_VARIABLES)];
+    const known = new Set([...Object.keys(environmentSettings), ...others]);
     expect([...named].filter((name) => !known.has(name))).toEqual([]);
   });
 });
