@@ -96,8 +96,7 @@ async function once<Body>(
   const harmless = idempotencyKey === undefined;
   try {
     const { data, error, response } = await ask(limit.signal);
-    const json = /[/+]json\b/.test(response.headers.get("Content-Type") ?? "");
-    if (response.ok && json && data !== undefined) return { body: data };
+    if (response.ok && data !== undefined) return { body: data };
     const problem = response.ok ? undefined : problemIn(error);
     if (problem === undefined) {
       const message = `HTTP ${response.status} came back, and it is no answer of Lockkeeper's: is there something in between?`;
