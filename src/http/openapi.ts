@@ -394,6 +394,8 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description In the namespace `https://iam.amazonaws.com/doc/2010-05-08/`, as the IAM API reference has it */
+        IamXml: string;
         StatusChangeRequest: {
             credential: components["schemas"]["CredentialRef"];
             status: components["schemas"]["Status"];
@@ -715,7 +717,7 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "text/xml": string;
+                "text/xml": components["schemas"]["IamXml"];
             };
         };
         /** @description Refused, in IAM's own words where IAM has them */
@@ -724,10 +726,13 @@ export interface components {
                 "x-amzn-requestid": components["headers"]["RequestId"];
                 "X-Lockkeeper-Status-Change": components["headers"]["StatusChangeOfAnswer"];
                 "Lockkeeper-Sandbox": components["headers"]["LockkeeperSandbox"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                Allow: components["headers"]["Allow"];
                 [name: string]: unknown;
             };
             content: {
-                "text/xml": string;
+                "text/xml": components["schemas"]["IamXml"];
             };
         };
         /** @description Policy does not allow it; the denial is in the audit log */

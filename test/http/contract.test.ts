@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ErrorCode, LockkeeperError } from "../../src/errors.ts";
 import { problemOf } from "../../src/http/problem.ts";
+import { query, type SignedCall, signedCall } from "../aws/signed-call.ts";
 import { assertDocumented, document, type Reply, strictAjv } from "../fixture/documented-replies.ts";
 import { type Gateway, type RequestOptions, startGateway } from "../fixture/gateway.ts";
 
@@ -132,6 +133,42 @@ async function madeChange(path = ""): Promise<string> {
   return `${headers.get("location")}${path}`;
 }
 
+/** What the AWS door answers, with and without a ticket. */
+function awsCalls(path: string) {
+  const body = query("UpdateAccessKey", "&UserName=Bob&AccessKeyId=AKIAIOSFODNN7EXAMPLE&Status=Inactive");
+  // Signed a second later each time: the same request would be the same change.
+  const call = (difference: SignedCall, of: () => Gateway = () => gateway) => {
+    return async (): Promise<Reply> => {
+      of().clock.advance(1_000);
+      const { status, headers, xml } = await signedCall(of(), { path, body, ...difference })();
+      const reply = { status, headers, text: xml, json: undefined };
+      assertDocumented("POST", path, reply);
+      return reply;
+    };
+  };
+  return {
+    200: call({}),
+    400: call({ body: query("UpdateAccessKey") }),
+    403: call({ as: "viewer" }),
+    404: call({ body: body.replace("=Bob", "=Nobody") }),
+    405: call({ method: "PUT" }),
+    409: async () => {
+      const hurried = await startGateway({ deadlineMs: 150 });
+      hurried.standIn.faults.next({ kind: "lost", action: "Update*" });
+      hurried.standIn.faults.next({ kind: "throttle", action: "List*", times: "always" });
+      try {
+        return await call({}, () => hurried)();
+      } finally {
+        await hurried.close();
+      }
+    },
+    413: call({ body: body.padEnd(17_000, "x") }),
+    415: call({ headers: { "content-encoding": "gzip" } }),
+    500: call({ body: query("ListUsers") }, () => broken),
+    503: call({}, () => logless),
+  };
+}
+
 /** For each operation and each status that `openapi.yaml` documents, a way to bring it about. */
 const ways: Readonly<Record<string, Readonly<Record<number, () => Promise<Reply>>>>> = {
   createStatusChange: {
@@ -247,6 +284,8 @@ const ways: Readonly<Record<string, Readonly<Record<number, () => Promise<Reply>
     500: withAuthenticate(new Error("a fault of its own"), principal),
     503: withAuthenticate(new LockkeeperError("authentication-unavailable", "no keys"), principal),
   },
+  callIam: awsCalls("/aws"),
+  callIamWithTicket: awsCalls("/aws/ticket/SEC-123"),
   explainDecision: {
     200: ask("POST", "/v1/decisions", { as: "viewer", body: bobsCertificate }),
     400: ask("POST", "/v1/decisions", { body: { ...bobsCertificate, status: "Expired" } }),
@@ -343,6 +382,8 @@ describe("openapi.yaml", () => {
       BobsAccessKey: "AccessKeyOwner",
       OncallPrincipal: "AuthenticatedPrincipal",
       TicketMissing: "Decision",
+      IamConfirmation: "IamXml",
+      IamDenial: "IamXml",
       LastPageOfChanges: "StatusChangePage",
       FirstPageOfRecords: "RecordPage",
       RecordOfTheStart: "ProvenRecord",
@@ -360,7 +401,7 @@ describe("openapi.yaml", () => {
 
 describe("the examples of problems", () => {
   it.each(Object.entries(components.responses))("are there for each refusal: %s", (_name, { content }) => {
-    expect(Object.keys(content["application/problem+json"]?.examples ?? {})).not.toEqual([]);
+    for (const { examples } of Object.values(content)) expect(Object.keys(examples ?? {})).not.toEqual([]);
   });
 
   const problems = Object.entries(components.examples).filter(([name]) => name.endsWith("Problem"));
