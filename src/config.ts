@@ -38,6 +38,9 @@ export type Config = DeepReadonly<
 /** What an operator says of one OIDC issuer. */
 export type IssuerConfig = Config["authn"]["issuers"][number];
 
+/** What an operator says of callers whom AWS STS vouches for. */
+export type StsConfig = NonNullable<Config["authn"]["sts"]>;
+
 export interface ConfigSources {
   /** The YAML file; before `LOCKKEEPER_CONFIG`. */
   readonly file?: string | undefined;
@@ -84,7 +87,7 @@ export function callerSettings(env: Environment = process.env): { readonly url?:
 
 /** Variables of a real account or a real network. */
 const notForSandbox =
-  /^LOCKKEEPER_(CONFIG$|TLS_|TRUSTED_PROXIES|AWS_KEYS_|AUDIT_(ORIGIN|SIGNING_KEY|FORMER_KEYS)|IAM_(ACCOUNT|REGION|ENDPOINT|STS_ENDPOINT|OWN_USER_NAME))/;
+  /^LOCKKEEPER_(CONFIG$|TLS_|TRUSTED_PROXIES|AWS_KEYS_|STS_|AUDIT_(ORIGIN|SIGNING_KEY|FORMER_KEYS)|IAM_(ACCOUNT|REGION|ENDPOINT|STS_ENDPOINT|OWN_USER_NAME))/;
 
 /**
  * The configuration of `lockkeeper serve --sandbox`: no file, an IAM of its own, this machine only.

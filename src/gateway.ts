@@ -13,6 +13,7 @@ import { createAccessTokenProof } from "./authn/jwt.ts";
 import { createKeyRing, keepFresh } from "./authn/key-ring.ts";
 import type { Principal } from "./authn/principal.ts";
 import { createSourceAddress, trustedPeers } from "./authn/source-address.ts";
+import { createCallerIdentityProof } from "./authn/sts/caller-identity.ts";
 import { ActiveCredentials } from "./changes/active-credentials.ts";
 import { Reconciler } from "./changes/reconcile.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -177,6 +178,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
             issuers: config.authn.issuers,
             clock,
             onFailure: (jwksUri, error) => log.error({ jwksUri, err: error }, "an issuer's keys could not be read"),
+          }),
+        }),
+        ...(config.authn.sts?.enabled && {
+          callerIdentity: createCallerIdentityProof({
+            sts: config.authn.sts,
+            ownAccount: account,
+            clock,
+            onFailure: (error) => log.error({ err: error }, "AWS STS could not be asked who a caller is"),
           }),
         }),
         ...(sandbox && { sandboxTokens: sandbox.tokens }),

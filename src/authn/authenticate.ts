@@ -7,6 +7,8 @@ export interface Proofs {
   readonly apiKey?: (key: string) => Principal;
   /** Throws `unauthenticated`, or `authentication-unavailable` when an issuer's keys cannot be had. */
   readonly accessToken?: (token: string) => Promise<Principal>;
+  /** Throws `unauthenticated`, or `authentication-unavailable` when AWS cannot be asked. */
+  readonly callerIdentity?: (proof: string) => Promise<Principal>;
   /** The sandbox's well-known tokens; only its own start-up passes them in. */
   readonly sandboxTokens?: ReadonlyMap<string, Principal>;
 }
@@ -24,15 +26,25 @@ const MAX_HEADER_LENGTH = "Bearer ".length + MAX_TOKEN_LENGTH;
 /** RFC 6750, section 2.1, with the one blank that everybody sends; the scheme's case is free (RFC 9110, section 11.1). */
 const bearer = /^bearer ([A-Za-z0-9\-._~+/]+=*)$/i;
 
+/** Lockkeeper's own scheme: base64url of the headers of a request to AWS STS, which the caller has signed. */
+const awsSts = /^aws-sts ([A-Za-z0-9_-]+)$/i;
+
 /**
- * Finds out who is calling. The token's shape says which kind of proof it is, so no kind is tried in another's place.
+ * Finds out who is calling. The scheme and the token's shape say which kind of proof it is, so no kind is tried in another's place.
  *
  * @returns a function that throws LockkeeperError `unauthenticated`, or `audit-unreadable` and
  *   `authentication-unavailable` where that cannot be known; none of them holds any of what was sent
  */
-export function createAuthenticator({ apiKey, accessToken, sandboxTokens }: Proofs): Authenticate {
+export function createAuthenticator(proofs: Proofs): Authenticate {
+  const { apiKey, accessToken, callerIdentity, sandboxTokens } = proofs;
   return async ({ authorization }) => {
     if (authorization === undefined) throw credentialsMissing();
+    if (authorization.length > MAX_HEADER_LENGTH) throw unauthenticated("Authorization is too long");
+    const stsProof = awsSts.exec(authorization)?.[1];
+    if (stsProof !== undefined) {
+      if (callerIdentity === undefined) throw unauthenticated("STS proofs are not accepted here");
+      return callerIdentity(stsProof);
+    }
     const token = bearerToken(authorization);
     if (token.startsWith("lk_")) {
       if (apiKey === undefined) throw unauthenticated("API keys are not accepted here");
@@ -47,7 +59,6 @@ export function createAuthenticator({ apiKey, accessToken, sandboxTokens }: Proo
 }
 
 function bearerToken(authorization: string): string {
-  if (authorization.length > MAX_HEADER_LENGTH) throw unauthenticated("Authorization is too long");
   const token = bearer.exec(authorization)?.[1];
   if (token === undefined) throw unauthenticated("Authorization is not `Bearer` and a token");
   return token;

@@ -8,7 +8,7 @@ import { LockkeeperError } from "../errors.ts";
 export function unauthenticated(reason: string): LockkeeperError {
   return new LockkeeperError(
     "unauthenticated",
-    "The API key or access token is not valid here: it is unknown, expired, revoked, malformed or meant for something else.",
+    "The API key, access token or AWS proof is not valid here: it is unknown, expired, revoked, malformed or meant for something else.",
     {},
     { cause: new Error(reason) },
   );
@@ -26,7 +26,7 @@ export function credentialsMissing(): LockkeeperError {
 export function authenticationUnavailable(cause: unknown): LockkeeperError {
   return new LockkeeperError(
     "authentication-unavailable",
-    "Access tokens of this issuer cannot be checked now, because its keys cannot be had; ask again, or use an API key.",
+    "What you sent cannot be checked now, because whoever vouches for it cannot be asked; ask again, or use an API key.",
     { retryAfter: 5 },
     { cause },
   );

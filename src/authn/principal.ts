@@ -5,7 +5,7 @@
 export interface Principal {
   /** Unique within its issuer. */
   readonly id: string;
-  /** Who vouches for the id: an OIDC issuer's URL, or `lockkeeper` for keys that it issued, or `sandbox`. */
+  /** Who vouches for the id: an OIDC issuer's URL, or `lockkeeper` for keys that it issued, or `sandbox`, or `sts:` and an AWS account. */
   readonly issuer: string;
   readonly kind: PrincipalKind;
   /** The principal's own IAM user, where its issuer may say so. */
@@ -20,7 +20,7 @@ export type PrincipalKind = "human" | "service" | "bot";
 
 export const principalKinds = ["human", "service", "bot"] as const satisfies readonly PrincipalKind[];
 
-export type AuthnMethod = "api-key" | "jwt" | "sandbox-token" | "sigv4";
+export type AuthnMethod = "api-key" | "jwt" | "sandbox-token" | "sigv4" | "sts";
 
 /** One string for a principal, for rate limits, idempotency and ownership. Issuers contain no blank, so no two collide. */
 export function principalKey(principal: Pick<Principal, "issuer" | "id">): string {

@@ -108,7 +108,11 @@ export const memoryOutside: Rule = ({ audit, dataDir }) => {
 
 /** A gateway to which nobody can prove who they are is a mistake, not a choice. */
 export const somebodyCanAuthenticate: Rule = ({ authn }) =>
-  authn === undefined || authn.apiKeys.enabled || authn.awsKeys?.enabled === true || authn.issuers.length > 0
+  authn === undefined ||
+  authn.apiKeys.enabled ||
+  authn.awsKeys?.enabled === true ||
+  authn.sts?.enabled === true ||
+  authn.issuers.length > 0
     ? []
     : [{ at: "authn", message: "Nobody can prove who they are: enable authn.apiKeys, or add to authn.issuers." }];
 

@@ -2,7 +2,8 @@ import { z } from "zod";
 import { isIamUserName } from "../authn/iam-user-name.ts";
 import { auditSchema, postgresSchema } from "./audit-schema.ts";
 import { issuerSchema } from "./issuer-schema.ts";
-import { milliseconds, perMinute, proxyRange, text, timeZone, url } from "./values.ts";
+import { stsSchema } from "./sts-schema.ts";
+import { milliseconds, perMinute, proxyRange, region, text, timeZone, url } from "./values.ts";
 
 /**
  * The settings of Lockkeeper, their limits and defaults. Unknown keys are refused everywhere. The descriptions are the
@@ -60,9 +61,7 @@ export const configSchema = z.strictObject({
       .string({ error: 'Set it to the AWS account\'s twelve digits, in quotes: "123456789012".' })
       .regex(/^[0-9]{12}$/, { error: 'Set it to the AWS account\'s twelve digits, in quotes: "123456789012".' })
       .describe("The AWS account, twelve digits in quotes. Checked against GetCallerIdentity at start."),
-    region: z
-      .string()
-      .regex(/^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$/, { error: "Give an AWS region such as us-east-1." })
+    region: region
       .default("us-east-1")
       .describe(
         "Region for which requests to IAM are signed: `us-east-1`, in China `cn-north-1`, in GovCloud `us-gov-west-1`.",
@@ -134,6 +133,7 @@ export const configSchema = z.strictObject({
             .describe("Keys before it, until `lockkeeper keys rotate-encryption` has run."),
         })
         .optional(),
+      sts: stsSchema,
       issuers: z.array(issuerSchema).max(32).default([]).describe("OIDC issuers whose access tokens are accepted."),
     })
     .prefault({}),

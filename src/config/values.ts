@@ -32,6 +32,11 @@ export const url = text.refine(serviceUrl, {
     "Give an absolute https:// URL without user name, password or fragment; http:// is for this machine's own addresses only.",
 });
 
+/** An AWS region. */
+export const region = z
+  .string()
+  .regex(/^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$/, { error: "Give an AWS region such as us-east-1." });
+
 /** An address or range of proxies. */
 export const proxyRange = z.string().refine((value) => (parseCidr(value)?.prefix ?? 0) > 0, {
   error:

@@ -36,7 +36,7 @@ const meanings: Readonly<Record<ErrorCode, Meaning>> = {
     status: 503,
     title: "Authentication unavailable",
     detail:
-      "The issuer of this token cannot be asked for its keys now, so nobody knows whether it is valid; ask again.",
+      "Whoever vouches for this caller cannot be asked now, so nobody knows whether what was sent is valid; ask again.",
     retryAfter: 5,
   },
   denied: { status: 403, title: "Denied by policy" },
