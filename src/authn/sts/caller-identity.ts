@@ -72,7 +72,7 @@ export function createCallerIdentityProof(options: CallerIdentityOptions): (text
     const now = clock.now();
     const proof = readProof(text, now);
     const known = verified.get(proof.digest);
-    if (known !== undefined && now < known.until) return known.principal;
+    if (known !== undefined && now <= known.until) return known.principal;
     const asked = pending.get(proof.digest);
     if (asked !== undefined) return asked;
     if (pending.size >= MAX_PENDING) throw authenticationUnavailable(new Error("too many questions to STS at a time"));
