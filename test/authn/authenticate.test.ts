@@ -91,6 +91,53 @@ describe("the Authorization header", () => {
   });
 });
 
+describe("the AWS-STS scheme", () => {
+  const awsPrincipal = { ...keyPrincipal, issuer: "sts:123456789012", authn: "sts" } as const;
+  function stsAuthenticator() {
+    const tried: string[] = [];
+    const authenticate = createAuthenticator({
+      callerIdentity: async (proof) => {
+        tried.push(proof);
+        return awsPrincipal;
+      },
+      accessToken: async () => tokenPrincipal,
+    });
+    return { tried, ask: (authorization: string) => authenticate({ authorization }) };
+  }
+
+  test("leads to AWS's proof, whatever its case, and nothing else does", async () => {
+    const { ask, tried } = stsAuthenticator();
+    expect(await ask("AWS-STS eyJ_-0")).toEqual(awsPrincipal);
+    expect(await ask("aws-sts eyJ_-0")).toEqual(awsPrincipal);
+    expect(await ask("Bearer eyJ_-0")).toEqual(tokenPrincipal);
+    expect(tried).toEqual(["eyJ_-0", "eyJ_-0"]);
+  });
+
+  test.each([
+    "AWS-STS",
+    "AWS-STS ",
+    "AWS-STS  eyJ",
+    "AWS-STS eyJ=",
+    "AWS-STS ey+J",
+    "AWS-STS eyJ eyJ",
+    "AWS-STS eyJ, Bearer a.b.c",
+    "Bearer a.b.c, AWS-STS eyJ",
+    " AWS-STS eyJ",
+    "AWS-STS eyJ\n",
+    `AWS-STS ${"a".repeat(8_192)}`,
+  ])("%j is refused, and not even looked at", async (authorization) => {
+    const { ask, tried } = stsAuthenticator();
+    expect((await refusal(ask(authorization))).code).toBe("unauthenticated");
+    expect(tried).toEqual([]);
+  });
+
+  test("is refused where it is not opened", async () => {
+    const { ask, tried } = await authenticator();
+    expect((await refusal(ask("AWS-STS eyJ"))).code).toBe("unauthenticated");
+    expect(tried).toEqual([]);
+  });
+});
+
 describe("what the configuration does not open", () => {
   test("sandbox tokens are nothing outside the sandbox", async () => {
     const { ask } = await authenticator();

@@ -16,16 +16,17 @@ const identityAnswer = new RegExp(
     String.raw`^(?:<\?xml [^<>]*\?>)?`,
     '<GetCallerIdentityResponse xmlns="https://sts\\.amazonaws\\.com/doc/2011-06-15/">',
     "<GetCallerIdentityResult>",
-    String.raw`<Arn>([^<>\s]{1,2048})</Arn>`,
-    String.raw`<UserId>[^<>\s]{1,256}</UserId>`,
-    "<Account>([0-9]{12})</Account>",
+    String.raw`((?:<(Arn|UserId|Account)>[^<>\s]{1,2048}</\2>\s*){3})`,
     "</GetCallerIdentityResult>",
-    String.raw`<ResponseMetadata><RequestId>[\w-]{1,128}</RequestId></ResponseMetadata>`,
+    "<ResponseMetadata>",
+    String.raw`<RequestId>[\w-]{1,128}</RequestId>`,
+    "</ResponseMetadata>",
     "</GetCallerIdentityResponse>$",
-  ]
-    .join(String.raw`\s*`)
-    .replaceAll("><", String.raw`>\s*<`),
+  ].join(String.raw`\s*`),
 );
+
+/** The three elements of the result, whose order nobody promises. */
+const resultElement = /<(Arn|UserId|Account)>([^<>\s]+)<\/\1>/g;
 
 /** The code of an `<ErrorResponse>`; AWS's own word, nothing of the caller's. */
 const errorCode = /^\s*(?:<\?xml [^<>]*\?>\s*)?<ErrorResponse[ >].*?<Code>([A-Za-z.]{1,64})<\/Code>/s;
@@ -39,11 +40,20 @@ const notNow = /throttl|limit|toomany|unavailable|internal|failure|timeout/i;
  *   STS's about the caller
  */
 export function readStsAnswer({ status, text }: StsAnswer): AwsIdentity {
-  const [, arn, account] = (status === 200 && identityAnswer.exec(text.trim())) || [];
-  if (arn !== undefined && account !== undefined) return { arn, account };
+  const identity = status === 200 ? identityIn(text) : undefined;
+  if (identity !== undefined) return identity;
   const code = errorCode.exec(text)?.[1];
   if ((status === 400 || status === 403) && code !== undefined && !notNow.test(code)) {
     throw unauthenticated(`STS refused the proof: ${code}`);
   }
   throw new Error(`STS answered ${status}${code === undefined ? " with something else" : `, ${code}`}`);
+}
+
+function identityIn(text: string): AwsIdentity | undefined {
+  const [, result = ""] = identityAnswer.exec(text.trim()) ?? [];
+  const elements = new Map([...result.matchAll(resultElement)].map(([, name, value]) => [name, value]));
+  const [arn, account] = [elements.get("Arn"), elements.get("Account")];
+  // Three elements with three names: none is there twice.
+  if (elements.size !== 3 || arn === undefined || account === undefined) return undefined;
+  return /^[0-9]{12}$/.test(account) ? { arn, account } : undefined;
 }

@@ -84,7 +84,14 @@ describe("an answer of STS", () => {
   const right = identityXml(alice.arn);
 
   test("that is as the API reference has it names the caller", () => {
-    for (const text of [right, right.replace(/>\s+</g, "><"), `<?xml version="1.0" encoding="UTF-8"?>\n${right}`]) {
+    const arnLast = right.replace(/(<Arn>[^<]*<\/Arn>)\s*(.*<\/Account>)/s, "$2$1");
+    expect(arnLast).toMatch(/<\/Account><Arn>/);
+    for (const text of [
+      right,
+      arnLast,
+      right.replace(/>\s+</g, "><"),
+      `<?xml version="1.0" encoding="UTF-8"?>\n${right}`,
+    ]) {
       expect(readStsAnswer({ status: 200, text })).toEqual({ account, arn: alice.arn });
     }
   });
@@ -109,6 +116,12 @@ describe("an answer of STS", () => {
     ["another namespace", 200, right.replace("sts.amazonaws.com", "sts.attacker.example")],
     ["a namespace that looks alike", 200, right.replace("sts.amazonaws", "stsxamazonaws")],
     ["two ARNs", 200, right.replace("<UserId>", `<Arn>arn:aws:iam::${account}:user/Bob</Arn><UserId>`)],
+    [
+      "two ARNs and no user id",
+      200,
+      right.replace(/<UserId>.*<\/UserId>/, `<Arn>arn:aws:iam::${account}:user/Bob</Arn>`),
+    ],
+    ["two accounts and no ARN", 200, right.replace(/<Arn>.*<\/Arn>/, "<Account>210987654321</Account>")],
     ["two accounts", 200, right.replace("</Account>", "</Account><Account>210987654321</Account>")],
     ["an ARN with an element in it", 200, right.replace("team/alice", "team/<b/>alice")],
     ["an account of thirteen digits", 200, right.replace(`<Account>${account}`, `<Account>1${account}`)],

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createCallerIdentityProof } from "../../../src/authn/sts/caller-identity.ts";
 import type { StsConfig } from "../../../src/config.ts";
@@ -6,7 +7,7 @@ import { startSandboxIam } from "../../../src/sandbox/iam/server.ts";
 import { TestClock } from "../../fixture/clock.ts";
 import { allOf, refusal } from "../../fixture/errors.ts";
 import { closedPort, serveHttp, silentPort } from "../../iam/servers.ts";
-import { serveTls } from "../../iam/tls-server.ts";
+import { certificate, serveTls } from "../../iam/tls-server.ts";
 import { account, alice, bob, encoded, forged, headersIn, proofOf, stsConfig, tampered } from "./proofs.ts";
 import { errorXml, identityXml, StrictSts } from "./strict-sts.ts";
 
@@ -192,6 +193,18 @@ describe("an STS that gives no clear answer", () => {
     expect(error.code).toBe("authentication-unavailable");
     expect(allOf(error)).toContain("DEPTH_ZERO_SELF_SIGNED_CERT");
     expect(server.requests()).toBe(0);
+  });
+
+  test("but with a certificate that is to be believed is asked", async () => {
+    const before = getCACertificates("default");
+    setDefaultCACertificates([...before, certificate]);
+    const server = await serveTls(async () => undefined);
+    const own = stsConfig(server.url);
+    const error = await refusal(prover(own)(await proofOf(alice, own, clock.now())));
+    setDefaultCACertificates(before);
+    // It is one that gives every question the same answer, which is none.
+    expect(allOf(error)).toContain("STS answered 200 with something else");
+    expect(server.requests()).toBe(1);
   });
 });
 
