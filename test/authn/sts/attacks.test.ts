@@ -143,6 +143,17 @@ describe("a date", () => {
   });
 });
 
+test.each(["20261131T000000Z", "20261130T240000Z"])(
+  "a date that does not exist, %s, is not moved on to the one after",
+  async (date) => {
+    clock.advance(Date.parse("2026-12-01T00:00:00Z") - clock.now());
+    expect(await prove(forged(config, clock.now()))).toMatchObject({ id: "user/team/alice" });
+    const asked = sts.received.length;
+    await expectRefused(forged(config, clock.now(), { "x-amz-date": date }, { date, day: date.slice(0, 8) }));
+    expect(sts.received).toHaveLength(asked);
+  },
+);
+
 describe("a proof that was changed after it was signed", () => {
   test("in its date is refused by STS", async () => {
     await expectRefused(tampered(proof, (headers) => ({ ...headers, "x-amz-date": basicDate(clock.now() + 1_000) })));
