@@ -5,7 +5,7 @@ import { type Gateway, startGateway } from "../../../src/gateway.ts";
 import { createLog } from "../../../src/log.ts";
 import { sandboxCredentials } from "../../../src/sandbox/iam/seed.ts";
 import { type SandboxIam, startSandboxIam } from "../../../src/sandbox/iam/server.ts";
-import { sandboxTokens } from "../../../src/sandbox/principals.ts";
+import { sandboxKeyPairs, sandboxTokens } from "../../../src/sandbox/principals.ts";
 import site from "../../../src/sandbox/site.json" with { type: "json" };
 import { dataFolder } from "../../fixture/data-folder.ts";
 import { account, alice, bob, proofOf, stsConfig } from "./proofs.ts";
@@ -25,6 +25,7 @@ beforeEach(async () => {
     log: createLog({ level: "silent", format: "json" }).log,
     sandbox: {
       tokens: sandboxTokens("127.0.0.1"),
+      keyPairs: sandboxKeyPairs("127.0.0.1"),
       credentials: sandboxCredentials,
       policyData: { site: { ...site.site, roles: { ...site.site.roles, principals } } },
     },
