@@ -1,7 +1,7 @@
 """Says to a Lockkeeper gateway who one is, by AWS credentials of one's own. Needs botocore, which boto3 brings along.
 
     pip install boto3
-    curl -H "Authorization: $(python3 sts_proof.py STS_ENDPOINT REGION SERVER_ID)" https://lockkeeper.example.com/v1/...
+    curl -H "Authorization: $(python3 sts_proof.py STS_ENDPOINT REGION SERVER_ID)" https://lockkeeper.example.com:8443/v1/principal
 """
 
 import base64
