@@ -1,5 +1,6 @@
 import { type Principal, principalKey } from "../authn/principal.ts";
 import { userArn } from "../changes/credential.ts";
+import { isAboutTheRequest } from "../changes/iam-words.ts";
 import type { StatusChange } from "../changes/status-change.ts";
 import { type ErrorCode, LockkeeperError } from "../errors.ts";
 import type { Decision } from "../policy/decision.ts";
@@ -84,6 +85,9 @@ export function refusalOf(error: unknown): AwsRefusal {
   if (error instanceof AwsRefusal) return error;
   const { code, message, details } =
     error instanceof LockkeeperError ? error : new LockkeeperError("internal", "unexpected");
+  if (code === "iam-refused" && details.awsCode !== undefined && isAboutTheRequest(details.awsCode)) {
+    return new AwsRefusal(400, details.awsCode, message, { cause: error });
+  }
   const { status, code: awsCode, message: fixed = message } = meanings[code];
   const about = details.changeId === undefined ? "" : ` (status change ${details.changeId})`;
   return new AwsRefusal(status, awsCode, `${fixed}${about}`, { cause: error });

@@ -1,6 +1,11 @@
 /** Codes of IAM whose messages speak of what the caller has sent, and of nothing else. */
 const aboutTheRequest: ReadonlySet<string> = new Set(["NoSuchEntity", "ValidationError", "InvalidInput"]);
 
+/** Whether IAM says with this code that the request is at fault, and not who sent it on. */
+export function isAboutTheRequest(code: string): boolean {
+  return aboutTheRequest.has(code);
+}
+
 const withheld =
   "IAM refused, so nothing was changed; the code says why, and the operator's log has IAM's own message.";
 
@@ -10,5 +15,5 @@ const withheld =
  * record, and goes to whoever asked.
  */
 export function wordsForCallers(code: string, message: string): string {
-  return aboutTheRequest.has(code) ? message : withheld;
+  return isAboutTheRequest(code) ? message : withheld;
 }
