@@ -172,6 +172,19 @@ describe("IAM's reads go through when policy allows them", () => {
     expect(names.sort()).toEqual(["Bob", "break-glass", "lockkeeper", "sofia"]);
   });
 
+  it("in IAM's words where it is the request that IAM refuses, and in none of them where it is the gateway", async () => {
+    expect(await awsError(viewer().send(new ListUsersCommand({ Marker: "no-marker" })))).toMatchObject({
+      code: "ValidationError",
+      status: 400,
+      message: "Invalid Marker.",
+    });
+    gateway.standIn.faults.next({ kind: "access-denied", action: "ListUsers" });
+    expect(await awsError(viewer().send(new ListUsersCommand({})))).toMatchObject({
+      code: "AccessDenied",
+      message: expect.stringMatching(/^IAM refused Lockkeeper's own request/),
+    });
+  });
+
   it("an owner's own without naming them", async () => {
     const { ServiceSpecificCredentials } = await as("sofia").send(new ListServiceSpecificCredentialsCommand({}));
     expect(ServiceSpecificCredentials).toHaveLength(2);

@@ -143,6 +143,10 @@ export function cliSuite(name: string, { command = [], refusedCode, attempts, ya
         expect(denied.stderr).toMatch(
           /^\nAn error occurred \(AccessDenied\) when calling the UpdateAccessKey operation: User: sandbox oncall is not authorized to perform: iam:UpdateAccessKey on resource: user Bob\. This needs a ticket such as SEC-123\. \[ticket-required\] \(decision [0-9a-f-]{36}, status change [0-9a-f-]{36}\)\n$/,
         );
+        // Who has an IAM user is called as AWS calls them.
+        expect((await through(switchOn, "bob")).stderr).toContain(
+          ": User: arn:aws:iam::123456789012:user/Bob is not authorized to perform: iam:UpdateAccessKey on resource: user Bob",
+        );
         expect(await through(switchOn, "oncall", "/aws/ticket/SEC-123")).toEqual(done);
         expect(await through(switchOn, "oncall", "/aws/ticket/SEC-123/")).toEqual(done);
       });
