@@ -28,7 +28,7 @@ ${change("sandbox-viewer")}
 curl -s ${url}/v1/users/Bob/credentials -H 'Authorization: Bearer sandbox-viewer'
 
 4. On-call does it with the AWS CLI, unmodified:
-AWS_ACCESS_KEY_ID=AKIASANDBOXONCALL AWS_SECRET_ACCESS_KEY=sandbox-oncall-secret AWS_REGION=us-east-1 \\
+AWS_ACCESS_KEY_ID=AKIASANDBOXONCALL AWS_SECRET_ACCESS_KEY=sandbox-oncall-secret AWS_DEFAULT_REGION=us-east-1 \\
   aws iam update-signing-certificate --endpoint-url ${url}/aws --certificate-id TA7SMP42TDN5Z26OBPJE7EXAMPLE --status Inactive --user-name Bob
 
 5. An auditor reads what is on record:
