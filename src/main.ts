@@ -8,6 +8,7 @@ import { configCheck } from "./cli/config-check.ts";
 import { health } from "./cli/health.ts";
 import { createKey, revokeKey } from "./cli/keys.ts";
 import { listKeys } from "./cli/list-keys.ts";
+import { addPolicyCommands } from "./cli/policy.ts";
 import { runSandboxIam } from "./cli/sandbox-iam.ts";
 import { serve } from "./cli/serve.ts";
 import { systemClock } from "./clock.ts";
@@ -90,6 +91,7 @@ keys
 
 addAuditCommands(program, output);
 addCallerCommands(program, output);
+addPolicyCommands(program, output);
 
 program
   .command("config")

@@ -9,6 +9,7 @@ import { LockkeeperError } from "../errors.ts";
 import type { Output } from "./keys.ts";
 import { type LogSource, openLogSource } from "./log-source.ts";
 import { progress } from "./progress.ts";
+import { typedTime } from "./typed-time.ts";
 
 /** The options of `audit export` as they were typed. */
 export interface ExportArguments extends LogSource {
@@ -68,8 +69,8 @@ async function exportOcsf(options: ExportCommandOptions, typed: ExportArguments)
   const { clock, output, signal } = options;
   const filter: OcsfFilter = {
     code: typed.code,
-    since: time("--since", typed.since),
-    until: time("--until", typed.until),
+    since: typedTime("--since", typed.since),
+    until: typedTime("--until", typed.until),
     userName: typed.user,
   };
   const at: OcsfProgress = { next: index(typed.from), written: 0, pruned: 0 };
@@ -138,16 +139,6 @@ function whenStopped(signal: AbortSignal) {
 function index(text = "0"): number {
   if (!/^[0-9]{1,15}$/.test(text)) throw malformed("--from: An index is a number, counted from 0.");
   return Number(text);
-}
-
-/** ISO 8601 as JavaScript reads it: a date is midnight UTC. */
-function time(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const time = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text)
-    ? Date.parse(text)
-    : Number.NaN;
-  if (Number.isNaN(time)) throw malformed(`${option}: Write a time as 2026-11-21 or 2026-11-21T09:30:00Z.`);
-  return time;
 }
 
 function malformed(message: string): LockkeeperError {

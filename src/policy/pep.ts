@@ -4,10 +4,10 @@ import { type AuditRead, auditReadRecord, readDenialRecord } from "../audit/read
 import { denialRecord, whatIfRecord } from "../audit/record.ts";
 import { principalKey } from "../authn/principal.ts";
 import type { Change } from "../changes/change.ts";
-import { sameUserName } from "../changes/credential.ts";
 import type { Clock } from "../clock.ts";
 import type { Decision, Ruling } from "./decision.ts";
 import { changeInput, type PolicyInput, type PolicyTime, type ReadRequest, readInput } from "./input.ts";
+import { ownUserDenial, touchesOwnUser } from "./own-user.ts";
 
 /** What the PEP needs of the PDP: an answer to every input. It never throws; whatever goes wrong in there denies. */
 export interface Pdp {
@@ -139,27 +139,8 @@ export async function explainChange(pep: PepOptions, change: Change): Promise<De
 
 function decide(pep: PepOptions, input: PolicyInput, asked: Asked): Decision {
   const ruling = pep.pdp.decide(input);
-  const final = touchesOwnUser(pep, input) ? ownUserDenial(ruling) : ruling;
+  const final = touchesOwnUser(pep.ownUserNames, input) ? ownUserDenial(ruling) : ruling;
   const decision = Object.freeze({ id: randomUUIDv7(), ...final });
   pep.onDecision?.(asked, decision, input.context.channel);
   return decision;
-}
-
-/** Guarded here and not only in policy: no bundle, however it came in, can open the gateway's own user. */
-function touchesOwnUser({ ownUserNames }: PepOptions, { action, credential }: PolicyInput): boolean {
-  if (ownUserNames.length === 0 || !action.startsWith("iam:Update")) return false;
-  const userName = credential?.userName;
-  return userName === undefined || ownUserNames.some((own) => sameUserName(userName, own));
-}
-
-function ownUserDenial(ruling: Ruling): Ruling {
-  const reason = {
-    code: "gateway-own-user",
-    message: "Nobody changes the credentials of the IAM user that Lockkeeper itself works as.",
-  };
-  return {
-    ...ruling,
-    allow: false,
-    reasons: [reason, ...(ruling.allow ? [] : ruling.reasons.filter((r) => r.code !== reason.code))],
-  };
 }
