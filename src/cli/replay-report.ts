@@ -46,11 +46,7 @@ export function summaryRows(replayed: Replayed): (readonly [title: string, value
   const rows: (readonly [string, string, boolean])[] = [
     ...directions.map((direction) => [arrows[direction], String(flips[direction]), true] as const),
     ["time", `${utc(first)} to ${utc(last)}`, judged > 0],
-    [
-      "other reasons",
-      `${counted(otherReasons, "decision")} would stay as they are, for other reasons`,
-      otherReasons > 0,
-    ],
+    ["other reasons", `${counted(otherReasons, "decision")} the same but for the reasons`, otherReasons > 0],
     [
       "own user",
       `${counted(guarded, "decision")} of the candidate would be overruled: nobody changes the gateway's own user`,

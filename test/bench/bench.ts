@@ -8,6 +8,7 @@ import { awsDoor } from "./aws-door.ts";
 import { denied } from "./denied.ts";
 import { flood } from "./flood.ts";
 import { oneCaller } from "./one-caller.ts";
+import { policyReplay } from "./policy-replay.ts";
 import { startUp } from "./start-up.ts";
 
 const parts: Readonly<Record<string, () => Promise<void>>> = {
@@ -18,6 +19,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   flood,
   "start-up": startUp,
   audit,
+  "policy-replay": policyReplay,
 };
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !(name in parts));

@@ -12,9 +12,6 @@ export interface PastDecision {
   readonly input: PolicyInput;
 }
 
-/** A record that holds an input has this somewhere: what has not is not parsed. */
-const INPUT_MEMBER = '"input":';
-
 /**
  * The decision in a record: that of a denial, an intent, a what-if, a denied look-up, a read of the log.
  * @param body the record's bytes, which may have been tampered with
@@ -22,10 +19,10 @@ const INPUT_MEMBER = '"input":';
  *   be judged again
  */
 export function pastDecisionIn(body: Buffer): PastDecision | "unreadable" | undefined {
-  if (!body.includes(INPUT_MEMBER)) return undefined;
-  const unmapped = object(parsed(body))?.["unmapped"];
-  const { decision, input } = object(unmapped) ?? {};
-  if (decision === undefined && input === undefined) return unmapped === undefined ? "unreadable" : undefined;
+  const unmapped = unmappedIn(body);
+  if (unmapped === undefined) return "unreadable";
+  const { decision, input } = unmapped;
+  if (decision === undefined && input === undefined) return undefined;
   const { id, allow, reasons } = object(decision) ?? {};
   if (typeof id !== "string" || typeof allow !== "boolean" || !isReasons(reasons) || !isInput(input)) {
     return "unreadable";
@@ -33,9 +30,22 @@ export function pastDecisionIn(body: Buffer): PastDecision | "unreadable" | unde
   return { id, allow, reasons, input };
 }
 
-function parsed(body: Buffer): unknown {
+const UNMAPPED = ',"unmapped":';
+
+/**
+ * A record's last member, which is where `ocsf.ts` writes it; what comes before it need not be parsed. In JSON a quote
+ * within a string has a backslash before it, so that this is a member's name wherever it stands; and as the text behind
+ * it is a whole object but for the record's own brace, it is the record's member.
+ */
+function unmappedIn(body: Buffer): Readonly<Record<string, unknown>> | undefined {
+  const at = body.lastIndexOf(UNMAPPED);
+  const last = at === -1 ? undefined : object(parsed(body.toString("utf8", at + UNMAPPED.length, body.length - 1)));
+  return last ?? object(object(parsed(body.toString("utf8")))?.["unmapped"]);
+}
+
+function parsed(json: string): unknown {
   try {
-    return JSON.parse(body.toString("utf8"));
+    return JSON.parse(json);
   } catch {
     return undefined;
   }

@@ -1,0 +1,107 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buildPolicies } from "../../scripts/build-policies.mjs";
+import { openSqliteReader } from "../../src/audit/sqlite/reader.ts";
+import { openSqliteStore } from "../../src/audit/sqlite/store.ts";
+import { openJournal } from "../../src/audit/store-journal.ts";
+import { type Bundle, loadBundle } from "../../src/policy/bundle.ts";
+import { loadData } from "../../src/policy/data.ts";
+import { PolicyDecisionPoint } from "../../src/policy/pdp.ts";
+import { type Replay, replay } from "../../src/policy/replay/replay.ts";
+import { type Asked, decideOnRecord, mixedRequest } from "../fixture/history.ts";
+import { testLogKeys } from "../fixture/log-keys.ts";
+import { loop } from "./callers.ts";
+import { spread } from "./statistics.ts";
+
+const REQUESTS = 110_000;
+const ROUNDS = 5;
+const data = loadData("src/sandbox/site.json");
+
+/** A log of 100,000 mixed decisions through a policy by which on-call needs a ticket before six. */
+export async function policyReplay(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "lockkeeper-replay-"));
+  const file = join(folder, "lockkeeper.db");
+  try {
+    await fill(file);
+    const perSecond: number[] = [];
+    const candidate = nightNeedsTicket(folder);
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const begun = performance.now();
+      const { judged, ...found } = await judgedAgain(file, candidate);
+      perSecond.push(judged / ((performance.now() - begun) / 1000));
+      if (round > 0) continue;
+      const flips = await requestsOf(file, found);
+      const expected = [...Array(REQUESTS).keys()].filter((number) => mustFlip(mixedRequest(number)));
+      const exact = flips.join() === expected.map((number) => `request-${number}`).join();
+      console.log(
+        `  ${judged} decisions, ${flips.length} flips: ${exact ? "exactly those expected" : "NOT THOSE EXPECTED"}`,
+      );
+      if (!exact) throw new Error(`${expected.length} flips were expected`);
+    }
+    const { flips } = await judgedAgain(file, loadBundle(buildPolicies().bundle));
+    if (flips["allow-to-deny"] + flips["deny-to-allow"] > 0) throw new Error("the same policies flip decisions");
+    console.log(`  replay: ${spread(perSecond)} decisions/s (to be at least 20,000)`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function fill(file: string): Promise<void> {
+  const pdp = new PolicyDecisionPoint();
+  pdp.activate(loadBundle(buildPolicies().bundle), data);
+  const store = await openSqliteStore(file, { exclusive: true, owner: "123456789012", keys: testLogKeys });
+  const journal = openJournal(store, { deadlineMs: 10_000, maxQueue: 2_048 });
+  const requests = [...Array(REQUESTS).keys()].map(mixedRequest);
+  const { perSecond } = await loop(requests, 512, 600, (asked) => decideOnRecord(journal, pdp, asked));
+  await journal.close();
+  console.log(`  a log of ${REQUESTS} requests made, ${perSecond.toFixed(0)} a second`);
+}
+
+async function judgedAgain(file: string, bundle: Bundle): Promise<Replay> {
+  const reader = openSqliteReader(file);
+  try {
+    return await replay(reader, { bundle, data });
+  } finally {
+    await reader.close();
+  }
+}
+
+function nightNeedsTicket(folder: string): Bundle {
+  const policies = join(folder, "policies");
+  cpSync("policies", policies, { recursive: true });
+  const file = join(policies, "lockkeeper", "changes", "changes.rego");
+  const grant = '\tswitch_off\n\t"oncall" in request.roles\n}';
+  const before = readFileSync(file, "utf8");
+  const after = before.replace(grant, '\tswitch_off\n\t"oncall" in request.roles\n\tawake\n}');
+  if (after === before) throw new Error("the shipped policies have no such rule any more");
+  writeFileSync(file, `${after}\nawake if input.context.time.hour >= 6\n\nawake if request.ticket_well_formed\n`);
+  return loadBundle(buildPolicies({ policies, out: join(folder, "out") }).bundle);
+}
+
+/** On-call by name or by group, who switched off by night and without a ticket what nothing else protects. */
+function mustFlip({ kind, who, change, context }: Asked): boolean {
+  if (kind === "look" || kind === "audit-read") return false;
+  if (!["oncall", "ann"].includes(who.id) || change.onBehalfOf === "mallory") return false;
+  if (["break-glass", "Lockkeeper", "gateway-two"].includes(change.credential.userName ?? "")) return false;
+  const wellFormed = change.ticket !== undefined && change.ticket !== "please";
+  return change.status === "Inactive" && !wellFormed && new Date(context.receivedAt).getUTCHours() < 6;
+}
+
+/** Which requests the flips were about, in their order. */
+async function requestsOf(file: string, { groups }: Pick<Replay, "groups">): Promise<readonly string[]> {
+  const wanted = new Set(groups.flatMap(({ records }) => records));
+  const requests: string[] = [];
+  const reader = openSqliteReader(file);
+  for await (const entries of reader.records(0, await reader.size())) {
+    for (const { index, body } of entries) {
+      if (wanted.has(index)) requests.push(JSON.parse(String(body)).unmapped.input.context.requestId);
+    }
+  }
+  await reader.close();
+  return requests.sort((one, other) => number(one) - number(other));
+}
+
+function number(requestId: string): number {
+  return Number(requestId.slice("request-".length));
+}
