@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildPolicies } from "../../scripts/build-policies.mjs";
@@ -9,7 +9,8 @@ import { type Bundle, loadBundle } from "../../src/policy/bundle.ts";
 import { loadData } from "../../src/policy/data.ts";
 import { PolicyDecisionPoint } from "../../src/policy/pdp.ts";
 import { type Replay, replay } from "../../src/policy/replay/replay.ts";
-import { type Asked, decideOnRecord, mixedRequest } from "../fixture/history.ts";
+import { candidate, flipsAtNight, nightNeedsTicket } from "../fixture/candidates.ts";
+import { decideOnRecord, mixedRequest } from "../fixture/history.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
 import { loop } from "./callers.ts";
 import { spread } from "./statistics.ts";
@@ -25,14 +26,14 @@ export async function policyReplay(): Promise<void> {
   try {
     await fill(file);
     const perSecond: number[] = [];
-    const candidate = nightNeedsTicket(folder);
+    const night = loadBundle(candidate(folder, nightNeedsTicket));
     for (let round = 0; round < ROUNDS; round += 1) {
       const begun = performance.now();
-      const { judged, ...found } = await judgedAgain(file, candidate);
+      const { judged, ...found } = await judgedAgain(file, night);
       perSecond.push(judged / ((performance.now() - begun) / 1000));
       if (round > 0) continue;
       const flips = await requestsOf(file, found);
-      const expected = [...Array(REQUESTS).keys()].filter((number) => mustFlip(mixedRequest(number)));
+      const expected = [...Array(REQUESTS).keys()].filter((number) => flipsAtNight(mixedRequest(number)));
       const exact = flips.join() === expected.map((number) => `request-${number}`).join();
       console.log(
         `  ${judged} decisions, ${flips.length} flips: ${exact ? "exactly those expected" : "NOT THOSE EXPECTED"}`,
@@ -65,27 +66,6 @@ async function judgedAgain(file: string, bundle: Bundle): Promise<Replay> {
   } finally {
     await reader.close();
   }
-}
-
-function nightNeedsTicket(folder: string): Bundle {
-  const policies = join(folder, "policies");
-  cpSync("policies", policies, { recursive: true });
-  const file = join(policies, "lockkeeper", "changes", "changes.rego");
-  const grant = '\tswitch_off\n\t"oncall" in request.roles\n}';
-  const before = readFileSync(file, "utf8");
-  const after = before.replace(grant, '\tswitch_off\n\t"oncall" in request.roles\n\tawake\n}');
-  if (after === before) throw new Error("the shipped policies have no such rule any more");
-  writeFileSync(file, `${after}\nawake if input.context.time.hour >= 6\n\nawake if request.ticket_well_formed\n`);
-  return loadBundle(buildPolicies({ policies, out: join(folder, "out") }).bundle);
-}
-
-/** On-call by name or by group, who switched off by night and without a ticket what nothing else protects. */
-function mustFlip({ kind, who, change, context }: Asked): boolean {
-  if (kind === "look" || kind === "audit-read") return false;
-  if (!["oncall", "ann"].includes(who.id) || change.onBehalfOf === "mallory") return false;
-  if (["break-glass", "Lockkeeper", "gateway-two"].includes(change.credential.userName ?? "")) return false;
-  const wellFormed = change.ticket !== undefined && change.ticket !== "please";
-  return change.status === "Inactive" && !wellFormed && new Date(context.receivedAt).getUTCHours() < 6;
 }
 
 /** Which requests the flips were about, in their order. */
