@@ -4,7 +4,7 @@ import { LockkeeperError } from "../errors.ts";
 import { loadBundle } from "../policy/bundle.ts";
 import { loadData } from "../policy/data.ts";
 import { type Direction, directions } from "../policy/replay/flips.ts";
-import { replay } from "../policy/replay/replay.ts";
+import { replayLog } from "../policy/replay/replay-log.ts";
 import type { Output } from "./keys.ts";
 import { type LogSource, openLogSource } from "./log-source.ts";
 import { progress } from "./progress.ts";
@@ -63,7 +63,7 @@ export async function policyReplay(
   const own = typed.ownUser ?? [];
   const reader = await openLogSource(typed);
   try {
-    const found = await replay(reader, {
+    const found = await replayLog(reader, {
       bundle,
       data,
       filter,

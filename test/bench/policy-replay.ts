@@ -8,7 +8,8 @@ import { openJournal } from "../../src/audit/store-journal.ts";
 import { type Bundle, loadBundle } from "../../src/policy/bundle.ts";
 import { loadData } from "../../src/policy/data.ts";
 import { PolicyDecisionPoint } from "../../src/policy/pdp.ts";
-import { type Replay, replay } from "../../src/policy/replay/replay.ts";
+import type { Replay } from "../../src/policy/replay/replay.ts";
+import { replayLog } from "../../src/policy/replay/replay-log.ts";
 import { candidate, flipsAtNight, nightNeedsTicket } from "../fixture/candidates.ts";
 import { decideOnRecord, mixedRequest } from "../fixture/history.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
@@ -62,7 +63,7 @@ async function fill(file: string): Promise<void> {
 async function judgedAgain(file: string, bundle: Bundle): Promise<Replay> {
   const reader = openSqliteReader(file);
   try {
-    return await replay(reader, { bundle, data });
+    return await replayLog(reader, { bundle, data });
   } finally {
     await reader.close();
   }

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSqliteReader } from "../../../src/audit/sqlite/reader.ts";
 import { loadBundle } from "../../../src/policy/bundle.ts";
 import type { PolicyData } from "../../../src/policy/data.ts";
-import { type Replay, type ReplayOptions, replay } from "../../../src/policy/replay/replay.ts";
+import type { Replay, ReplayOptions } from "../../../src/policy/replay/replay.ts";
+import { replayLog } from "../../../src/policy/replay/replay-log.ts";
 import { openOn, recordsIn } from "../../audit/sqlite-fixture.ts";
 import { Attacker } from "../../audit/verify/attacker.ts";
 import {
@@ -41,7 +42,7 @@ const built = (edits: readonly Edit[]) => loadBundle(candidate(mkdtempSync(join(
 async function judgedAgain(options: ReplayOptions, file = folder.database): Promise<Replay> {
   const reader = openSqliteReader(file);
   try {
-    return await replay(reader, options);
+    return await replayLog(reader, options);
   } finally {
     await reader.close();
   }
@@ -201,6 +202,25 @@ describe("the history of a log, put before a candidate", () => {
     for (const { after } of found.groups) expect(after.map(({ code }) => code)).toEqual(["policy-error"]);
     expect(found.faults).toMatchObject([{ code: "policy-error", count: bobs.length, index: bobs[0] }]);
     expect(found.otherReasons).toBe(bobs.length - own.length);
+  });
+
+  it("tells of decisions that take too long each time, and not of one that did once", async () => {
+    /** Every reading of this clock is so much later than the one before, once the bundle has been tried out. */
+    const clock = (readings: number, step: (reading: number) => number) => {
+      let [reading, now] = [0, 0];
+      return () => {
+        reading += 1;
+        if (reading > readings) now += step(reading - readings);
+        return now;
+      };
+    };
+    let tryOut = 0;
+    await judgedAgain({ ...shipped(), filter: { principal: "nobody" }, now: () => tryOut++ });
+    const always = await judgedAgain({ ...shipped(), now: clock(tryOut, () => 51) });
+    expect(always.faults).toMatchObject([{ code: "policy-slow", count: always.judged }]);
+    expect(always.groups).toEqual([]);
+    const once = await judgedAgain({ ...shipped(), now: clock(tryOut, (reading) => (reading === 6 ? 51 : 0)) });
+    expect([once.faults, once.judged]).toEqual([[], always.judged]);
   });
 
   it("judges alike whatever the order of a decision's reasons was", async () => {
