@@ -1,3 +1,5 @@
+import type { Writable } from "node:stream";
+
 /** One Ctrl-C arrives as several signals: the terminal's own, and copies from npm and the launcher. */
 const COPIES_MS = 1_000;
 
@@ -26,4 +28,16 @@ export function endAtOnce(signal: NodeJS.Signals): never {
   process.kill(process.pid, signal);
   // Only the first process of a container is still here: the kernel keeps its own signals from it.
   process.abort();
+}
+
+/**
+ * Runs something that prints much, and resolves when all of it has been taken: what is still on its way into a pipe is
+ * lost when the process exits. Whoever reads may also have had enough, as head(1): the rest is for nobody then.
+ * @param stdout standard output
+ */
+export async function untilTaken<T>(stdout: Writable, run: () => Promise<T>): Promise<T> {
+  stdout.on("error", () => {});
+  const result = await run();
+  await new Promise<void>((resolve) => stdout.write("", () => resolve()));
+  return result;
 }

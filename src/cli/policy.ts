@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { systemClock } from "../clock.ts";
+import { untilTaken } from "./end.ts";
 import type { Output } from "./keys.ts";
 import { policyReplay } from "./policy-replay.ts";
 
@@ -36,6 +37,8 @@ export function addPolicyCommands(program: Command, output: Output): void {
     .option("--limit <n>", "groups to show (default: 20, of json all)")
     .option("--config <file>", "YAML file (default: $LOCKKEEPER_CONFIG, where no log and no data is named)")
     .action(async (where, options) => {
-      process.exitCode = await policyReplay({ clock: systemClock, output }, { ...options, where });
+      process.exitCode = await untilTaken(process.stdout, () =>
+        policyReplay({ clock: systemClock, output }, { ...options, where }),
+      );
     });
 }

@@ -118,16 +118,46 @@ allow -> deny  1 x  iam:UpdateAccessKey to Inactive (access-key)
     expect((await run({ failOn, bundle: shipped })).code).toBe(0);
   });
 
+  const lockkeeper = (where: string, ...more: string[]) => {
+    const args = ["policy", "replay", where, "--bundle", night, "--data", SITE, ...more];
+    return [process.execPath, "src/main.ts", ...args];
+  };
+
   it("exits like that as a process, too", () => {
     const replay = (...more: string[]) => {
-      const args = ["policy", "replay", folder.database, "--bundle", night, "--data", SITE, ...more];
-      return spawnSync(process.execPath, ["src/main.ts", ...args], { encoding: "utf8" });
+      const [command = "", ...args] = lockkeeper(folder.database, ...more);
+      return spawnSync(command, args, { encoding: "utf8" });
     };
     expect(replay("--fail-on", "deny-to-allow", "--fail-on", "allow-to-deny")).toMatchObject({ status: 1, stderr: "" });
     expect(replay("--user", "nobody", "--fail-on", "allow-to-deny")).toMatchObject({
       status: 0,
       stderr: "No decision was judged again: nothing in the log is what was asked for.\n",
     });
+  });
+
+  it("is read to its end however long it is, or as far as somebody wants it", () => {
+    const copy = dataFolder();
+    cleanUp.push(copy.remove);
+    copyFileSync(folder.database, copy.database);
+    const by = new Attacker(copy.database);
+    const record = JSON.parse(by.body(0));
+    record.unmapped.decision.reasons[0].message = "long ".repeat(200_000);
+    by.run("UPDATE records SET body = ? WHERE idx = 0", JSON.stringify(record));
+    by.close();
+    const piped = (reader: string) => {
+      const script = `"$@" | ${reader}; echo "\${PIPESTATUS[0]}" >&2`;
+      const args = [
+        "-c",
+        script,
+        "bash",
+        ...lockkeeper(copy.database, "--format", "json", "--fail-on", "allow-to-deny"),
+      ];
+      return spawnSync("bash", args, { encoding: "utf8", maxBuffer: 8_000_000 });
+    };
+    const whole = piped("cat");
+    expect(JSON.parse(whole.stdout).groups[0].before[0].message).toHaveLength(1_000_000);
+    expect(whole.stderr).toBe("1\n");
+    expect(piped("head -c 10")).toMatchObject({ stdout: '{\n  "log":', stderr: "1\n" });
   });
 
   it("reads an export as it reads the log", async () => {
