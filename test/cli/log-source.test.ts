@@ -8,7 +8,7 @@ import { aChange, aDenial } from "../fixture/changes.ts";
 import { TestClock } from "../fixture/clock.ts";
 import { configuredLog, configuredAccount as owner } from "../fixture/configured-log.ts";
 import { nextTestKey, testKey } from "../fixture/log-keys.ts";
-import { postgresDatabase } from "../fixture/postgres.ts";
+import { newSchema, postgresDatabase } from "../fixture/postgres.ts";
 
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
@@ -34,7 +34,7 @@ describe("the commands that read a log", () => {
   it.each(["a file", "PostgreSQL"])("find the configured one and its keys, in %s", async (kind) => {
     const database = kind === "PostgreSQL" ? await postgresDatabase() : undefined;
     if (database !== undefined) cleanUp.push(() => database.drop());
-    const config = await configured(database && { postgres: database.address });
+    const config = await configured(database && { postgres: { ...database.address, schema: newSchema() } });
     expect(await verify({ config })).toBe(0);
     expect(await verify({ config, key: [nextTestKey.verifier] })).toBe(1);
 

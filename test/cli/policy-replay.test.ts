@@ -14,7 +14,7 @@ import { configuredAccount, configuredLog } from "../fixture/configured-log.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
 import { refusal } from "../fixture/errors.ts";
 import { type Asked, decideOnRecord, mixedRequest } from "../fixture/history.ts";
-import { postgresDatabase } from "../fixture/postgres.ts";
+import { newSchema, postgresDatabase } from "../fixture/postgres.ts";
 import { pdpWith, sandboxData, shippedBundle } from "../policy/policies.ts";
 
 const SITE = "src/sandbox/site.json";
@@ -177,7 +177,7 @@ allow -> deny  1 x  iam:UpdateAccessKey to Inactive (access-key)
   it.each(["a file", "PostgreSQL"])("reads the configured log in %s, by the configured data", async (kind) => {
     const database = kind === "PostgreSQL" ? await postgresDatabase() : undefined;
     if (database !== undefined) cleanUp.push(() => database.drop());
-    const place = configuredLog(database && { postgres: database.address });
+    const place = configuredLog(database && { postgres: { ...database.address, schema: newSchema() } });
     cleanUp.push(place.remove);
     const journal = await openLog({ config: place.config, owner: configuredAccount }, { exclusive: true });
     for (const asked of history) await decideOnRecord(journal, pdp, asked);
