@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { z } from "zod";
 import { LockkeeperError } from "../errors.ts";
 import { readArchive } from "./archive.ts";
+import { type BundleFiles, readFolder } from "./bundle-files.ts";
+import { type SelfTest, selfTestSchema } from "./self-test.ts";
 
 /** The one rule that Lockkeeper asks. */
 export const ENTRYPOINT = "lockkeeper/decision";
@@ -17,6 +19,10 @@ export interface Bundle {
   readonly roots: readonly string[];
   /** JSON schemas of the top-level keys of the data that it expects beside it; empty when it says nothing of them. */
   readonly dataSchemas: Readonly<Record<string, object>>;
+  /** When it was built, by its own word, epoch milliseconds: of two bundles the later one is the newer. */
+  readonly createdAt?: number;
+  /** What it must decide before it is put in force. */
+  readonly selfTest?: SelfTest;
 }
 
 // https://www.openpolicyagent.org/docs/latest/management-bundles/#bundle-file-format; other keys are OPA's business.
@@ -24,17 +30,24 @@ const manifest = z.object({
   revision: z.string().min(1).max(128),
   roots: z.array(z.string().min(1)).min(1),
   wasm: z.array(z.object({ entrypoint: z.string(), module: z.string() })),
-  metadata: z.object({ dataSchemas: z.record(z.string(), z.looseObject({})).default({}) }).default({ dataSchemas: {} }),
+  metadata: z
+    .object({
+      dataSchemas: z.record(z.string(), z.looseObject({})).default({}),
+      lockkeeper: z
+        .strictObject({ createdAt: z.iso.datetime({ offset: true }).optional(), selfTest: selfTestSchema.optional() })
+        .prefault({}),
+    })
+    .prefault({}),
 });
 
 /**
- * Reads a bundle that `opa build -t wasm` made.
- * @param path of `bundle.tar.gz`
+ * Reads a bundle that `opa build -t wasm` made. Looks at no signature.
+ * @param path of `bundle.tar.gz`, or of the folder that it was unpacked to
  * @throws LockkeeperError `policy-unavailable` when it cannot be read or is not a bundle for {@link ENTRYPOINT}
  */
 export function loadBundle(path: string): Bundle {
   try {
-    return readBundle(readFileSync(path));
+    return bundleOf(readBundleFiles(path));
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new LockkeeperError("policy-unavailable", `Cannot load the policy bundle ${path}: ${why}`, {}, { cause });
@@ -46,11 +59,27 @@ export function loadBundle(path: string): Bundle {
  * @throws Error that says what is wrong with it
  */
 export function readBundle(packed: Uint8Array): Bundle {
-  const files = readArchive(packed);
+  return bundleOf(readArchive(packed));
+}
+
+/**
+ * The files of a bundle that is packed in a file, or lies in a folder.
+ * @throws Error when it cannot be read
+ */
+export function readBundleFiles(path: string): BundleFiles {
+  return statSync(path).isDirectory() ? readFolder(path) : readArchive(readFileSync(path));
+}
+
+/**
+ * Reads a bundle's files.
+ * @throws Error that says what is wrong with it
+ */
+export function bundleOf(files: BundleFiles): Bundle {
   const parsed = manifest.safeParse(JSON.parse(new TextDecoder().decode(fileIn(files, ".manifest"))));
   if (!parsed.success) throw new Error(`its .manifest is malformed:\n${z.prettifyError(parsed.error)}`);
   const { revision, roots, wasm, metadata } = parsed.data;
 
+  const { createdAt, selfTest } = metadata.lockkeeper;
   const entry = wasm.find(({ entrypoint }) => entrypoint === ENTRYPOINT);
   if (entry === undefined) throw new Error(`it has no WebAssembly entrypoint ${ENTRYPOINT}`);
   // Data inside a bundle is the bundle's own; what Lockkeeper does not hand to the policy must not be expected by it.
@@ -64,10 +93,12 @@ export function readBundle(packed: Uint8Array): Bundle {
     module: new WebAssembly.Module(code),
     roots,
     dataSchemas: metadata.dataSchemas,
+    ...(createdAt !== undefined && { createdAt: Date.parse(createdAt) }),
+    ...(selfTest && { selfTest }),
   };
 }
 
-function fileIn(files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>, name: string): Uint8Array<ArrayBuffer> {
+function fileIn(files: BundleFiles, name: string): Uint8Array<ArrayBuffer> {
   const content = files.get(name);
   if (content === undefined) throw new Error(`it holds no ${name}`);
   return content;
