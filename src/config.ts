@@ -10,6 +10,7 @@ import {
 } from "./config/environment.ts";
 import { configurationError, issueMessage, nothingConfigured, schemaFaults, settingName } from "./config/faults.ts";
 import {
+  bundleFromOnePlace,
   distinctIssuers,
   firstOfItsLineage,
   guardedListener,
@@ -56,6 +57,7 @@ const commonRules: readonly Rule[] = [
   distinctIssuers,
   firstOfItsLineage,
   memoryOutside,
+  bundleFromOnePlace,
 ];
 
 /**
@@ -87,7 +89,7 @@ export function callerSettings(env: Environment = process.env): { readonly url?:
 
 /** Variables of a real account or a real network. */
 const notForSandbox =
-  /^LOCKKEEPER_(CONFIG$|TLS_|TRUSTED_PROXIES|AWS_KEYS_|STS_|AUDIT_(ORIGIN|SIGNING_KEY|FORMER_KEYS)|IAM_(ACCOUNT|REGION|ENDPOINT|STS_ENDPOINT|OWN_USER_NAME))/;
+  /^LOCKKEEPER_(CONFIG$|TLS_|TRUSTED_PROXIES|AWS_KEYS_|STS_|POLICY_(URL|TOKEN|VERIFICATION)|AUDIT_(ORIGIN|SIGNING_KEY|FORMER_KEYS)|IAM_(ACCOUNT|REGION|ENDPOINT|STS_ENDPOINT|OWN_USER_NAME))/;
 
 /**
  * The configuration of `lockkeeper serve --sandbox`: no file, an IAM of its own, this machine only.

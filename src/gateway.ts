@@ -35,8 +35,9 @@ import { createMetrics } from "./metrics.ts";
 import { followOutside, logInUse, newestHead, openLog } from "./open-log.ts";
 import type { PolicyData } from "./policy/data.ts";
 import { policyTimeIn } from "./policy/input.ts";
-import { loadPolicy } from "./policy/load.ts";
+import { policyUpdates } from "./policy/load.ts";
 import { PolicyDecisionPoint } from "./policy/pdp.ts";
+import type { PolicyEvent } from "./policy/update-events.ts";
 import { version } from "./version.ts";
 
 /** What the sandbox has in place of an AWS account and an identity provider. */
@@ -84,11 +85,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   try {
     const pdp = new PolicyDecisionPoint({
       onFault: ({ code, revision, cause }) => log.error({ code, revision, err: cause }, "policy could not decide"),
+      expired: () => policies.expired(),
+      onQuarantine: (quarantined, restored) => policies.quarantined(quarantined, restored),
     });
-    const { bundle, data } = loadPolicy(config.policy, sandbox?.policyData);
-    pdp.activate(bundle, data);
-    const encryption = encryptionKeysOf(config);
     const metrics = createMetrics(version);
+    const onEvent = (event: PolicyEvent) => {
+      metrics.policyEvent(event);
+      logPolicyEvent(log, event);
+    };
+    const policies = await policyUpdates(config, { pdp, clock, onEvent }, sandbox?.policyData);
+    await policies.open();
+    const encryption = encryptionKeysOf(config);
     const awsIam = createIam({
       ...config.iam,
       version,
@@ -127,15 +134,21 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const service = {
       instance: randomUUIDv7(),
       configDigest: configDigest(config),
-      revision: bundle.revision,
+      get revision() {
+        return pdp.revision ?? "none";
+      },
       account: config.iam.account,
       log: await logInUse(journal, config),
     };
     await journal.note(serviceRecord("started", service, clock.now()));
     closing.add(() => journal.note(serviceRecord("stopped", service, clock.now())));
-    const policy = { revision: bundle.revision, wasmDigest: bundle.wasmDigest, dataDigest: configDigest(data) };
-    await journal.note(policyRecord(policy, service.instance, service.account, clock.now()));
-    metrics.activated(policy);
+    const inForce = policies.inForce();
+    if (inForce) await journal.note(policyRecord(inForce, service.instance, service.account, clock.now()));
+    const updated = policies.run({ journal, ...service }, stopped.signal);
+    closing.add(() => {
+      stopped.abort();
+      return updated;
+    });
     metrics.watch({ journal, clock, maxQueue: config.audit.maxQueue, outside: () => publisher.ages() });
     const refusals = new Refusals({
       journal,
@@ -215,7 +228,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       apply: { iam, journal, clock, readDeadlineMs, active, onOutcome: metrics.changed },
       metrics,
       health: {
-        policyReady: () => pdp.revision !== undefined,
+        policyReady: () => pdp.revision !== undefined && !policies.expired(),
+        policy: () => policies.state(),
         auditReady: () => journal.healthy(),
         draining: () => draining,
       },
@@ -239,6 +253,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await close().catch((err) => log.error({ err }, "what was opened could not be closed"));
     throw error;
   }
+}
+
+function logPolicyEvent(log: Logger, event: PolicyEvent): void {
+  if (event.kind === "activated") log.info(event.policy, "policies are in force");
+  else if (event.kind === "failed") log.warn({ err: event.error }, "policies could not be updated");
+  else if (event.kind === "quarantined") {
+    log.error({ quarantined: event.policy, restored: event.restored }, "policies were too slow");
+  } else log.error({ code: event.code, revision: event.revision, err: event.error }, "policies were refused");
 }
 
 /** Milliseconds that closing may take when every part of it takes as long as it may. */

@@ -1,9 +1,9 @@
-import { Gauge, Registry } from "@prometheus-io/client";
-import type { ActivatedPolicy } from "./audit/admin-record.ts";
+import { Registry } from "@prometheus-io/client";
 import { auditMetrics } from "./metrics/audit.ts";
 import { decisionMetrics } from "./metrics/decisions.ts";
 import { httpMetrics } from "./metrics/http.ts";
 import { iamMetrics } from "./metrics/iam.ts";
+import { policyMetrics } from "./metrics/policy.ts";
 import { processMetrics } from "./metrics/process.ts";
 
 /**
@@ -13,21 +13,12 @@ import { processMetrics } from "./metrics/process.ts";
 export function createMetrics(version: string) {
   const registry = new Registry();
   processMetrics(registry, version);
-  const policy = new Gauge({
-    name: "lockkeeper_policy_info",
-    help: "Always 1; the policies that are in force.",
-    labelNames: ["revision", "wasm_digest", "data_digest"],
-    registers: [registry],
-  });
   return {
     ...decisionMetrics(registry),
+    ...policyMetrics(registry),
     ...iamMetrics(registry),
     ...httpMetrics(registry),
     ...auditMetrics(registry),
-    activated({ revision, wasmDigest, dataDigest }: ActivatedPolicy): void {
-      policy.reset();
-      policy.set({ revision, wasm_digest: wasmDigest, data_digest: dataDigest }, 1);
-    },
     contentType: registry.contentType,
     /** All of them in Prometheus' text format, which {@link contentType} names. */
     text: () => registry.metrics(),

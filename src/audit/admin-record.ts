@@ -140,6 +140,76 @@ export function policyRecord(policy: ActivatedPolicy, instance: string, account:
   } satisfies Event);
 }
 
+/** Policies, or the site's data, that were not put in force. */
+export interface RefusedPolicy {
+  /** Stable, such as `bundle-older`. */
+  readonly code: string;
+  readonly message: string;
+  /** As far as it could be read from what was believed. */
+  readonly revision?: string | undefined;
+  /** Of the bundle's files, SHA-256, hex. */
+  readonly bundleDigest?: string | undefined;
+}
+
+/** What was in force before stays so. */
+export function policyRefusedRecord(
+  { code, message, revision, bundleDigest }: RefusedPolicy,
+  instance: string,
+  account: string,
+  time: number,
+): AuditRecord {
+  return auditRecord({
+    ...self,
+    code: "lockkeeper.policy.refused",
+    correlation: instance,
+    time,
+    activity: "Update",
+    disposition: "Blocked",
+    severity: "Medium",
+    status: "Failure",
+    statusCode: code,
+    statusDetail: message,
+    message: `Policies ${revision ?? "of unknown revision"} were refused: ${code}`,
+    api: { operation: "lockkeeper:ActivatePolicy" },
+    account,
+    resources: [{ type: "policy-bundle", uid: revision ?? "unknown" }],
+    unmapped: { revision, bundle_digest: bundleDigest },
+  } satisfies Event);
+}
+
+/** Policies were too slow in service, and those before them decide again. */
+export function policyQuarantinedRecord(
+  quarantined: ActivatedPolicy,
+  restored: ActivatedPolicy,
+  instance: string,
+  account: string,
+  time: number,
+): AuditRecord {
+  return auditRecord({
+    ...self,
+    code: "lockkeeper.policy.quarantined",
+    correlation: instance,
+    time,
+    activity: "Update",
+    severity: "High",
+    status: "Failure",
+    message: `Policies ${quarantined.revision} were too slow; ${restored.revision} are in force again`,
+    api: { operation: "lockkeeper:QuarantinePolicy" },
+    account,
+    resources: [{ type: "policy-bundle", uid: quarantined.revision, version: quarantined.wasmDigest }],
+    unmapped: {
+      revision: quarantined.revision,
+      wasm_digest: quarantined.wasmDigest,
+      data_digest: quarantined.dataDigest,
+      restored: {
+        revision: restored.revision,
+        wasm_digest: restored.wasmDigest,
+        data_digest: restored.dataDigest,
+      },
+    },
+  } satisfies Event);
+}
+
 /** How often something happened, and when first and last (epoch milliseconds). */
 export type Occurrences = NonNullable<Event["occurrences"]>;
 

@@ -25,6 +25,8 @@ export type EventCode =
   | "lockkeeper.service.stopped"
   | "lockkeeper.audit-key.changed"
   | "lockkeeper.policy.activated"
+  | "lockkeeper.policy.refused"
+  | "lockkeeper.policy.quarantined"
   | "lockkeeper.audit.read"
   | "lockkeeper.audit.recovered"
   | "lockkeeper.audit.pruned";

@@ -2,7 +2,7 @@ import { stringify } from "yaml";
 import { configDigest } from "../config/digest.ts";
 import { type ConfigSources, loadConfig } from "../config.ts";
 import { LockkeeperError } from "../errors.ts";
-import { loadPolicy } from "../policy/load.ts";
+import { checkPolicy } from "../policy/load.ts";
 
 /**
  * `lockkeeper config check [--config FILE]`: prints every fault, or what is in force. Reads the policies and
@@ -12,7 +12,7 @@ import { loadPolicy } from "../policy/load.ts";
 export function configCheck(sources: ConfigSources, print: (line: string) => void): 0 | 1 {
   try {
     const config = loadConfig(sources);
-    loadPolicy(config.policy);
+    checkPolicy(config.policy);
     print("ok");
     print("");
     // A configuration holds no secrets: keys and certificates are named as files.

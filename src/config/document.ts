@@ -13,6 +13,8 @@ const pathSettings: readonly SettingPath[] = [
   ["tls", "keyFile"],
   ["dataDir"],
   ["policy", "bundle"],
+  ["policy", "tokenFile"],
+  ["policy", "verification", "keyFile"],
   ["policy", "dataFile"],
   ["audit", "signingKeyFile"],
   ["audit", "outside", "file"],

@@ -64,6 +64,26 @@ export const siteData: Rule = ({ policy }) =>
         },
       ];
 
+/** Bundles come from one place, and what is said of it belongs to it. */
+export const bundleFromOnePlace: Rule = ({ policy }) => {
+  const { bundle, url, tokenFile, allowRollbackTo } = policy ?? {};
+  const faults = [
+    bundle !== undefined && url !== undefined && { at: "policy.url", message: "Set it or policy.bundle, not both." },
+    tokenFile !== undefined &&
+      url === undefined && {
+        at: "policy.tokenFile",
+        message: "It is for policy.url, which is not set: set it, or leave it out.",
+      },
+    allowRollbackTo !== undefined &&
+      bundle === undefined &&
+      url === undefined && {
+        at: "policy.allowRollbackTo",
+        message: "It is for policy.url or policy.bundle, and neither is set: set one, or leave it out.",
+      },
+  ];
+  return faults.filter((fault) => fault !== false);
+};
+
 /** A log that nobody signs is worth nothing to those outside. */
 export const signedLog: Rule = ({ audit }) =>
   audit === undefined || audit.signingKeyFile !== undefined
@@ -132,6 +152,8 @@ export function readableFiles(readable: (file: string) => boolean): Rule {
       "tls.certFile": tls?.certFile,
       "tls.keyFile": tls?.keyFile,
       "policy.bundle": policy?.bundle,
+      "policy.tokenFile": policy?.tokenFile,
+      "policy.verification.keyFile": policy?.verification?.keyFile,
       "policy.dataFile": policy?.dataFile,
       "audit.signingKeyFile": audit?.signingKeyFile,
       "audit.outside.tokenFile": audit?.outside.tokenFile,

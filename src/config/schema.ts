@@ -2,8 +2,9 @@ import { z } from "zod";
 import { isIamUserName } from "../authn/iam-user-name.ts";
 import { auditSchema, postgresSchema } from "./audit-schema.ts";
 import { issuerSchema } from "./issuer-schema.ts";
+import { policySchema } from "./policy-schema.ts";
 import { stsSchema } from "./sts-schema.ts";
-import { milliseconds, perMinute, proxyRange, region, text, timeZone, url } from "./values.ts";
+import { milliseconds, perMinute, proxyRange, region, text, url } from "./values.ts";
 
 /**
  * The settings of Lockkeeper, their limits and defaults. Unknown keys are refused everywhere. The descriptions are the
@@ -82,17 +83,7 @@ export const configSchema = z.strictObject({
     deadlineMs: milliseconds(100, 5_000, "Time for a change at IAM, retries and read-back included", LONGEST_CALL_MS),
     readDeadlineMs: milliseconds(100, 5_000, "Time for a look-up at IAM", LONGEST_CALL_MS),
   }),
-  policy: z
-    .strictObject({
-      bundle: text.optional().describe("Compiled policy bundle. By default the one built from `policies/`."),
-      dataFile: text
-        .optional()
-        .describe(
-          "Required: JSON with the site's data, who has which role. Start from `policies/data.json`, which grants nobody anything.",
-        ),
-      timeZone: timeZone.default("UTC").describe("IANA time zone in which policy sees the hour and the weekday."),
-    })
-    .prefault({}),
+  policy: policySchema,
   audit: auditSchema,
   postgres: postgresSchema,
   reconcile: z

@@ -660,6 +660,26 @@ export interface components {
                 /** @enum {string} */
                 audit: "ok" | "unavailable";
             };
+            policy: components["schemas"]["PolicyReadiness"];
+        };
+        /** @description Whether the newest policies are in force */
+        PolicyReadiness: {
+            /**
+             * @description `behind`: the newest could not be had or were refused, those before decide; `expired`: everything is denied
+             * @enum {string}
+             */
+            state: "current" | "behind" | "expired";
+            /**
+             * Format: date-time
+             * @description When their source said last that they are its newest
+             */
+            confirmedAt: string;
+            trouble?: {
+                /** @description Such as `bundle-signature`, `bundle-older` or `update-failed` */
+                code: string;
+                /** Format: date-time */
+                since: string;
+            };
         };
         /** @description RFC 9457 problem details */
         Problem: {

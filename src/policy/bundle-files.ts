@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { lstatSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { MAX_UNPACKED } from "./archive.ts";
 
@@ -17,7 +17,7 @@ export function readFolder(folder: string): BundleFiles {
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   let bytes = 0;
   for (const { path, name } of filesIn(folder)) {
-    bytes += lstatSync(path).size;
+    bytes += statSync(path).size;
     if (bytes > MAX_UNPACKED) throw new Error("the folder holds more than 64 MiB");
     files.set(name, Uint8Array.from(readFileSync(path)));
   }
@@ -33,7 +33,7 @@ export function folderVersion(folder: string): string {
 
 /** Changes whenever the file does: it is replaced, written to, or made to look older. */
 export function fileVersion(path: string): string {
-  const { ino, size, mtimeMs, ctimeMs } = lstatSync(path);
+  const { ino, size, mtimeMs, ctimeMs } = statSync(path);
   return [ino, size, mtimeMs, ctimeMs].join(" ");
 }
 

@@ -2,9 +2,44 @@ import { readFileSync } from "node:fs";
 import { Ajv, type ErrorObject } from "ajv";
 import { type Fault, LockkeeperError } from "../errors.ts";
 import type { Bundle } from "./bundle.ts";
+import { fileVersion } from "./bundle-files.ts";
 
 /** The document that policy knows as `data`, apart from what the bundle itself defines: at least `site`. */
 export type PolicyData = Readonly<Record<string, unknown>>;
+
+/** Where the site's data is looked up, again and again. */
+export interface DataSource {
+  /**
+   * @param known the version that was given last
+   * @returns undefined when it is that still
+   * @throws LockkeeperError `configuration` when it cannot be read or is no JSON object
+   */
+  look(known: string | undefined): { readonly version: string; readonly data: PolicyData } | undefined;
+}
+
+/** The data in a file, which is looked at for changes. */
+export function dataFile(path: string): DataSource {
+  return {
+    look(known) {
+      const version = versionOf(path);
+      return version === known ? undefined : { version, data: loadData(path) };
+    },
+  };
+}
+
+/** Data that stays as it is. */
+export function fixedData(data: PolicyData): DataSource {
+  return { look: (known) => (known === undefined ? { version: "fixed", data } : undefined) };
+}
+
+/** A file that is not there has a version too: that it is missing is told once. */
+function versionOf(path: string): string {
+  try {
+    return fileVersion(path);
+  } catch {
+    return "missing";
+  }
+}
 
 /**
  * Reads the site's data from a JSON file.

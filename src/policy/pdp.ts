@@ -7,10 +7,12 @@ import type { PolicyInput } from "./input.ts";
 import { encodeInput } from "./input-json.ts";
 import type { Pdp } from "./pep.ts";
 import { readResult } from "./result.ts";
+import { runSelfTest } from "./run-self-test.ts";
 
 /** Why the PDP denies without, or against, a policy's word: the code, and the sentence for people. */
 const faults = {
   "policy-unavailable": "No policy is loaded, so nothing is allowed.",
+  "policy-expired": "The policy is older than it may be and its source has not confirmed it, so nothing is allowed.",
   "policy-input-malformed": "The request cannot be put before policy, so it is not allowed.",
   "policy-input-too-large": "The request is too large to be put before policy, so it is not allowed.",
   "policy-error": "The policy failed on this request, so it is not allowed.",
@@ -34,6 +36,17 @@ export interface PdpOptions {
   readonly onFault?: (fault: PolicyFault) => void;
   /** Monotonic milliseconds, by which evaluations are timed. */
   readonly now?: () => number;
+  /** Whether what is active is too old to decide. Asked at each decision; must not throw. */
+  readonly expired?: () => boolean;
+  /** Told when what was active was too slow and what had been good before decides again; must not throw. */
+  readonly onQuarantine?: (quarantined: PreparedPolicy, restored: PreparedPolicy) => void;
+}
+
+/** A bundle with its data that has been checked, tried and warmed up. Only {@link PolicyDecisionPoint.prepare} makes one. */
+export interface PreparedPolicy {
+  readonly bundle: Bundle;
+  readonly data: PolicyData;
+  readonly evaluator: Evaluator;
 }
 
 /** A decision takes microseconds. WebAssembly cannot be interrupted, so a bundle that takes this long is not activated. */
@@ -42,38 +55,57 @@ const SLOW_MS = 50;
 const WARM_UP_ROUNDS = 300;
 /** Enough of them to tell a slow policy from a busy machine. */
 const TIMED_ROUNDS = 5;
+/** A slow evaluation is repeated this often before its policy is blamed for it and not the machine. */
+const CONFIRMING_ROUNDS = 2;
 
 /**
  * Decides by Rego policies in WebAssembly. Allows only on exactly one well-formed decision whose `allow` is `true`, with
  * no obligation and no open need; whatever else happens denies with a code of its own.
  */
 export class PolicyDecisionPoint implements Pdp {
-  #active: Evaluator | undefined;
+  #active: PreparedPolicy | undefined;
+  #lastGood: PreparedPolicy | undefined;
   readonly #onFault: (fault: PolicyFault) => void;
   readonly #now: () => number;
+  readonly #expired: () => boolean;
+  readonly #onQuarantine: NonNullable<PdpOptions["onQuarantine"]>;
 
-  constructor({ onFault = () => {}, now = () => performance.now() }: PdpOptions = {}) {
+  constructor(options: PdpOptions = {}) {
+    const { onFault = () => {}, now = () => performance.now(), expired = () => false, onQuarantine } = options;
     this.#onFault = onFault;
     this.#now = now;
+    this.#expired = expired;
+    this.#onQuarantine = onQuarantine ?? (() => {});
   }
 
-  /** The revision of the policies that decide now; undefined before the first {@link activate}. */
+  /** The revision of the policies that decide now; undefined before the first {@link swap}. */
   get revision(): string | undefined {
     return this.#active?.bundle.revision;
   }
 
+  /** What decides now. */
+  get active(): PreparedPolicy | undefined {
+    return this.#active;
+  }
+
+  /** What decides again if what decides now turns out to be slow. */
+  get lastGood(): PreparedPolicy | undefined {
+    return this.#lastGood;
+  }
+
   /**
-   * Puts a bundle and data in place of the ones before, at once and whole, after they have been checked, tried on a
-   * request that must be denied, and warmed up. When anything is wrong, what was active stays so.
+   * Makes a bundle and data ready to decide: checks them, puts the bundle's own self-test before it, tries it on a
+   * request that must be denied, and warms it up. What is active stays so.
    * @throws LockkeeperError `configuration` when the data does not fit the bundle, `policy-unavailable` when the bundle
    *   does not work
    */
-  activate(bundle: Bundle, data: PolicyData): void {
+  prepare(bundle: Bundle, data: PolicyData): PreparedPolicy {
     checkData(bundle, data);
     try {
+      this.#selfTest(bundle);
       const evaluator = new Evaluator(bundle, data);
       this.#tryOut(evaluator);
-      this.#active = evaluator;
+      return { bundle, data, evaluator };
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       const message = `The policies ${bundle.revision} do not work: ${why}`;
@@ -81,10 +113,25 @@ export class PolicyDecisionPoint implements Pdp {
     }
   }
 
+  /**
+   * Puts what is prepared in place of what decides, at once and whole.
+   * @param lastGood what decides again if this one turns out to be slow; by default what has decided so far
+   */
+  swap(next: PreparedPolicy, lastGood: PreparedPolicy | undefined = this.#active): void {
+    this.#lastGood = lastGood;
+    this.#active = next;
+  }
+
+  /** {@link prepare} and {@link swap}. When anything is wrong, what was active stays so. */
+  activate(bundle: Bundle, data: PolicyData): void {
+    this.swap(this.prepare(bundle, data));
+  }
+
   /** Never throws, never waits. Takes some microseconds. */
   decide(input: PolicyInput): Ruling {
     const active = this.#active;
     if (active === undefined) return this.#deny("policy-unavailable", undefined);
+    if (this.#expired()) return this.#deny("policy-expired", active);
     try {
       return this.#evaluate(active, input);
     } catch (cause) {
@@ -92,14 +139,14 @@ export class PolicyDecisionPoint implements Pdp {
     }
   }
 
-  #evaluate(active: Evaluator, input: PolicyInput): Ruling {
+  #evaluate(active: PreparedPolicy, input: PolicyInput): Ruling {
     const bytes = encodeInput(input);
     if (typeof bytes === "string") return this.#deny(bytes, active);
 
     const start = this.#now();
-    const result = readResult(active.evaluate(bytes));
+    const result = readResult(active.evaluator.evaluate(bytes));
     const took = this.#now() - start;
-    if (took > SLOW_MS) this.#report("policy-slow", active, new Error(`a decision took ${Math.round(took)} ms`));
+    if (took > SLOW_MS) this.#slow(active, bytes, took);
 
     if (result.kind === "undefined") return this.#deny("policy-undefined", active);
     if (result.kind === "malformed") return this.#deny("policy-malformed", active, new Error(result.what));
@@ -107,6 +154,38 @@ export class PolicyDecisionPoint implements Pdp {
     if (allow && obligations.length > 0) return this.#deny("policy-obligation-unknown", active, undefined, obligations);
     if (allow && needs.length > 0) return this.#deny("policy-needs-unknown", active);
     return ruling(active.bundle, allow, reasons, obligations);
+  }
+
+  /**
+   * A slow decision stands, but a policy that keeps being slow at it does not. WebAssembly cannot be interrupted: as
+   * long as it runs, nobody else is answered.
+   */
+  #slow(active: PreparedPolicy, input: ArrayBuffer, took: number): void {
+    this.#report("policy-slow", active, new Error(`a decision took ${Math.round(took)} ms`));
+    const lastGood = this.#lastGood;
+    if (lastGood === undefined) return;
+    for (let round = 0; round < CONFIRMING_ROUNDS; round++) {
+      if (this.#timed(active.evaluator, input) <= SLOW_MS) return;
+    }
+    this.#active = lastGood;
+    this.#lastGood = undefined;
+    this.#onQuarantine(active, lastGood);
+  }
+
+  #timed(evaluator: Evaluator, input: ArrayBuffer): number {
+    const start = this.#now();
+    evaluator.evaluate(input);
+    return this.#now() - start;
+  }
+
+  #selfTest(bundle: Bundle): void {
+    const { selfTest } = bundle;
+    if (selfTest === undefined) return;
+    checkData(bundle, selfTest.data);
+    const [failed, ...more] = runSelfTest(selfTest, new Evaluator(bundle, selfTest.data)).filter(({ fault }) => fault);
+    if (failed === undefined) return;
+    const others = more.length === 0 ? "" : `, and ${more.length} more`;
+    throw new Error(`its self-test "${failed.name}" failed: ${failed.fault}${others}`);
   }
 
   /** Asks for what must be denied, often enough for the module to be warm. */
@@ -121,15 +200,25 @@ export class PolicyDecisionPoint implements Pdp {
       if (result.allow) throw new Error("it allows a request that nobody made");
       if (round === TIMED_ROUNDS && median(durations) > SLOW_MS) throw new Error(`it takes longer than ${SLOW_MS} ms`);
     }
+    for (const each of evaluator.bundle.selfTest?.cases ?? []) {
+      const bytes = jsonBytes(JSON.stringify(each.input));
+      const times = Array.from({ length: 1 + CONFIRMING_ROUNDS }, () => this.#timed(evaluator, bytes));
+      if (Math.min(...times) > SLOW_MS) throw new Error(`"${each.name}" takes longer than ${SLOW_MS} ms`);
+    }
   }
 
-  #deny(code: FaultCode, active: Evaluator | undefined, cause?: Error, obligations: readonly unknown[] = []): Ruling {
+  #deny(
+    code: FaultCode,
+    active: PreparedPolicy | undefined,
+    cause?: Error,
+    obligations: readonly unknown[] = [],
+  ): Ruling {
     const message = faults[code];
     this.#report(code, active, cause ?? new Error(message));
     return ruling(active?.bundle, false, [{ code, message }], obligations);
   }
 
-  #report(code: PolicyFault["code"], active: Evaluator | undefined, cause: Error): void {
+  #report(code: PolicyFault["code"], active: PreparedPolicy | undefined, cause: Error): void {
     try {
       this.#onFault({ code, revision: active?.bundle.revision ?? "none", cause });
     } catch {

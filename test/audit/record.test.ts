@@ -6,7 +6,9 @@ import {
   awsKeyRecord,
   failedAuthenticationRecord,
   keyRecord,
+  policyQuarantinedRecord,
   policyRecord,
+  policyRefusedRecord,
   rateLimitRecord,
   serviceRecord,
 } from "../../src/audit/admin-record.ts";
@@ -114,6 +116,29 @@ const samples: Record<EventCode, Readonly<Record<string, AuditRecord>>> = {
   "lockkeeper.policy.activated": {
     "policies in force": policyRecord(
       { revision: "r", wasmDigest: "0".repeat(64), dataDigest: "1".repeat(64) },
+      change.id,
+      "123456789012",
+      now,
+    ),
+  },
+  "lockkeeper.policy.refused": {
+    "refused policies": policyRefusedRecord(
+      { code: "bundle-older", message: "The bundle is older.", revision: "r", bundleDigest: "0".repeat(64) },
+      change.id,
+      "123456789012",
+      now,
+    ),
+    "refused policies of which nothing is known": policyRefusedRecord(
+      { code: "bundle-unsigned", message: "The bundle is not signed." },
+      change.id,
+      "123456789012",
+      now,
+    ),
+  },
+  "lockkeeper.policy.quarantined": {
+    "quarantined policies": policyQuarantinedRecord(
+      { revision: "slow", wasmDigest: "0".repeat(64), dataDigest: "1".repeat(64) },
+      { revision: "good", wasmDigest: "2".repeat(64), dataDigest: "1".repeat(64) },
       change.id,
       "123456789012",
       now,

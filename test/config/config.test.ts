@@ -64,6 +64,18 @@ function placesOf(act: () => unknown): readonly string[] {
   return faultsOf(act).map(({ at }) => at);
 }
 
+describe("where policies come from", () => {
+  test.each([
+    [{ url: "https://b.example/x", bundle: "b.tar.gz" }, "policy.url: Set it or policy.bundle, not both."],
+    [{ tokenFile: "t" }, "policy.tokenFile: It is for policy.url"],
+    [{ allowRollbackTo: "r1" }, "policy.allowRollbackTo: It is for policy.url or policy.bundle"],
+    [{ url: "http://b.example/x" }, "policy.url: Give an absolute https:// URL"],
+    [{ verification: { keyFile: "k", algorithm: "none" } }, "policy.verification.algorithm: Choose one of: ES256"],
+  ])("is one place, with what belongs to it: %j", (settings, fault) => {
+    expect(() => load({ iam: { account }, policy: { ...policy, ...settings } })).toThrow(fault);
+  });
+});
+
 describe("a sound configuration", () => {
   test("needs the account, the site's data and a signing key, and fills in the rest", () => {
     expect(load({ iam: { account } })).toEqual({
@@ -79,7 +91,14 @@ describe("a sound configuration", () => {
         deadlineMs: 5000,
         readDeadlineMs: 5000,
       },
-      policy: { dataFile: "/site.json", timeZone: "UTC" },
+      policy: {
+        dataFile: "/site.json",
+        longPollSeconds: 0,
+        deadlineMs: 10_000,
+        maxBytes: 16_777_216,
+        pollMs: 2_000,
+        timeZone: "UTC",
+      },
       audit: {
         deadlineMs: 2000,
         maxQueue: 2048,

@@ -1,0 +1,58 @@
+import { LockkeeperError } from "../errors.ts";
+import { type Bundle, bundleOf } from "./bundle.ts";
+import type { BundleFiles } from "./bundle-files.ts";
+import { BundleRefusal } from "./bundle-refusal.ts";
+import type { PolicyData } from "./data.ts";
+import type { PolicyDecisionPoint, PreparedPolicy } from "./pdp.ts";
+import { type Verification, verifyBundle } from "./signing/verify.ts";
+import type { Look } from "./sources/source.ts";
+
+/**
+ * Unpacks what a source has given. What an archive says of itself is nobody's word yet, so it is not repeated.
+ * @throws BundleRefusal `bundle-unreadable`
+ */
+export function unpacked(look: Extract<Look, { kind: "bundle" }>): BundleFiles {
+  try {
+    return look.files();
+  } catch (cause) {
+    const message = "The bundle is no archive that can be read, or a part of one.";
+    throw new BundleRefusal("bundle-unreadable", message, { cause });
+  }
+}
+
+/**
+ * A bundle that is believed: by its signature, or, where none is asked for, as it is.
+ * @throws BundleRefusal
+ */
+export async function believed(files: BundleFiles, verification: Verification | undefined): Promise<Bundle> {
+  if (verification !== undefined) await verifyBundle(files, verification);
+  try {
+    return bundleOf(files);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new BundleRefusal("bundle-unreadable", `The bundle is none for Lockkeeper: ${why}`, { cause });
+  }
+}
+
+/**
+ * A bundle made ready with the first of these data that it takes.
+ * @throws BundleRefusal `data-unfit` or `bundle-not-working`
+ */
+export function prepared(
+  pdp: Pick<PolicyDecisionPoint, "prepare">,
+  bundle: Bundle,
+  candidates: readonly (PolicyData | undefined)[],
+): PreparedPolicy {
+  let fault: unknown;
+  for (const data of new Set(candidates)) {
+    if (data === undefined) continue;
+    try {
+      return pdp.prepare(bundle, data);
+    } catch (error) {
+      fault ??= error;
+    }
+  }
+  const isData = fault instanceof LockkeeperError && fault.code === "configuration";
+  const message = fault instanceof Error ? fault.message : "There is no data for the policies.";
+  throw new BundleRefusal(isData ? "data-unfit" : "bundle-not-working", message, { cause: fault });
+}

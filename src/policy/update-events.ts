@@ -1,0 +1,27 @@
+import type { ActivatedPolicy } from "../audit/admin-record.ts";
+import type { BundleRefusalCode } from "./bundle-refusal.ts";
+
+/** What becomes of policies. */
+export type PolicyEvent =
+  | { readonly kind: "activated"; readonly policy: ActivatedPolicy }
+  | {
+      readonly kind: "refused";
+      readonly code: BundleRefusalCode;
+      readonly revision?: string | undefined;
+      readonly error: Error;
+    }
+  | { readonly kind: "quarantined"; readonly policy: ActivatedPolicy; readonly restored: ActivatedPolicy }
+  /** The source, the log or the disk could not be had; it is tried again. */
+  | { readonly kind: "failed"; readonly error: Error };
+
+/** What `/readyz` tells. */
+export interface PolicyState {
+  readonly revision: string | undefined;
+  /** Epoch milliseconds at which the source said last that this is the newest. */
+  readonly confirmedAt: number;
+  readonly expired: boolean;
+  /** Why the newest is not in force, and since when. */
+  readonly trouble?: { readonly code: TroubleCode; readonly since: number };
+}
+
+export type TroubleCode = BundleRefusalCode | "update-failed";
