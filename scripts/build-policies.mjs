@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // Compiles policies/ to build/policies/bundle.tar.gz (an OPA bundle with WebAssembly) when their sources have changed.
 import { createHash, randomUUID } from "node:crypto";
-import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { root } from "./node24.mjs";
 import { runOpa } from "./opa.mjs";
@@ -28,13 +28,8 @@ export function buildPolicies({ policies = join(root, "policies"), out = join(ro
 
   const work = join(out, `.work-${randomUUID()}`);
   try {
-    const staged = join(work, "sources");
-    for (const source of sources.filter((path) => path.endsWith(".rego"))) {
-      cpSync(join(policies, source), join(staged, source));
-    }
-    writeFileSync(join(staged, ".manifest"), JSON.stringify(manifestOf(policies)));
     const compiled = join(work, "bundle.tar.gz");
-    compile(staged, compiled, { revision, capabilities: join(policies, "capabilities.json"), policies });
+    stageAndCompile(policies, sources, { work, compiled, revision });
     writeFileSync(join(work, "stamp"), stampOf(digest, compiled));
     // A reader sees the old bundle or the new one. A stamp that does not fit its bundle only leads to another build.
     renameSync(compiled, bundle);
@@ -43,6 +38,39 @@ export function buildPolicies({ policies = join(root, "policies"), out = join(ro
     rmSync(work, { recursive: true, force: true });
   }
   return { bundle, revision, compiled: true };
+}
+
+/**
+ * Compiles a folder of policies to a bundle of its own, to be signed and shipped.
+ * @param {{ policies: string, output: string, createdAt: string, revision?: string }} options `createdAt` in RFC 3339:
+ *   of two bundles the later one is the newer; without a revision, it is taken from the sources
+ * @returns {{ revision: string }}
+ * @throws {Error} with OPA's own message when the policies do not compile
+ */
+export function buildBundle({ policies, output, createdAt, revision: given }) {
+  const sources = sourcesIn(policies);
+  const revision = given ?? digestOf(policies, sources).slice(0, 12);
+  const work = join(dirname(resolve(output)), `.work-${randomUUID()}`);
+  try {
+    const compiled = join(work, "bundle.tar.gz");
+    stageAndCompile(policies, sources, { work, compiled, revision, createdAt });
+    renameSync(compiled, output);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+  return { revision };
+}
+
+function stageAndCompile(policies, sources, { work, compiled, revision, createdAt }) {
+  const staged = join(work, "sources");
+  mkdirSync(staged, { recursive: true });
+  for (const source of sources.filter((path) => path.endsWith(".rego"))) {
+    cpSync(join(policies, source), join(staged, source));
+  }
+  writeFileSync(join(staged, ".manifest"), JSON.stringify(manifestOf(policies, createdAt)));
+  const own = join(policies, "capabilities.json");
+  const capabilities = existsSync(own) ? own : join(root, "policies", "capabilities.json");
+  compile(staged, compiled, { revision, capabilities: resolve(capabilities), policies });
 }
 
 /** Everything that goes into the bundle or decides how it is compiled, relative to the policies' folder and sorted. */
@@ -58,7 +86,7 @@ function sourcesIn(policies) {
     .sort();
 }
 
-const EXTRA_SOURCES = ["capabilities.json", "schemas/site.json"];
+const EXTRA_SOURCES = ["capabilities.json", "schemas/site.json", "selftest.json"];
 
 function digestOf(policies, sources) {
   const hash = createHash("sha256").update(readFileSync(new URL(import.meta.url)));
@@ -69,10 +97,25 @@ function digestOf(policies, sources) {
   return hash.digest("hex");
 }
 
-/** The schema of the data that these policies expect travels with them, so that no other data is ever loaded. */
-function manifestOf(policies) {
-  const site = JSON.parse(readFileSync(join(policies, "schemas", "site.json"), "utf8"));
-  return { roots: ROOTS, metadata: { dataSchemas: { site } } };
+/**
+ * The schema of the data that these policies expect travels with them, so that no other data is ever loaded; and the
+ * cases that they must decide as expected before they are put in force.
+ */
+function manifestOf(policies, createdAt) {
+  const site = jsonIn(policies, "schemas/site.json");
+  const selfTest = jsonIn(policies, "selftest.json");
+  const lockkeeper = { ...(createdAt && { createdAt }), ...(selfTest && { selfTest }) };
+  return { roots: ROOTS, metadata: { dataSchemas: site ? { site } : {}, lockkeeper } };
+}
+
+function jsonIn(policies, name) {
+  const file = join(policies, name);
+  if (!existsSync(file)) return undefined;
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch (cause) {
+    throw new Error(`${file} is not valid JSON: ${cause.message}`, { cause });
+  }
 }
 
 function compile(sources, output, { revision, capabilities, policies }) {

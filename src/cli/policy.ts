@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { systemClock } from "../clock.ts";
 import { untilTaken } from "./end.ts";
 import type { Output } from "./keys.ts";
+import { addBundleCommands } from "./policy-bundle-commands.ts";
 import { policyReplay } from "./policy-replay.ts";
 
 const several = (value: string, before: readonly string[]) => [...before, value];
@@ -9,6 +10,8 @@ const several = (value: string, before: readonly string[]) => [...before, value]
 /** `lockkeeper policy …`: what authors and reviewers do with policies. */
 export function addPolicyCommands(program: Command, output: Output): void {
   const policy = program.command("policy").description("the policies");
+
+  addBundleCommands(policy, output);
 
   policy
     .command("replay [where]")
