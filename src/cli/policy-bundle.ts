@@ -6,7 +6,7 @@ import { type Bundle, bundleOf, readBundleFiles } from "../policy/bundle.ts";
 import type { BundleFiles } from "../policy/bundle-files.ts";
 import { BundleRefusal } from "../policy/bundle-refusal.ts";
 import { Evaluator } from "../policy/evaluator.ts";
-import { runSelfTest } from "../policy/run-self-test.ts";
+import { runCase } from "../policy/run-self-test.ts";
 import {
   readSigningKey,
   readVerificationKey,
@@ -82,7 +82,10 @@ export function policyTest(output: Output, path: string): 0 | 1 {
     output.note(`${path} has no self-test: put one in selftest.json beside the policies.`);
     return 1;
   }
-  const results = attempt(path, () => runSelfTest(selfTest, new Evaluator(bundle, selfTest.data)));
+  const results = attempt(path, () => {
+    const evaluator = new Evaluator(bundle, selfTest.data);
+    return selfTest.cases.map((each) => runCase(each, evaluator));
+  });
   for (const { name, fault } of results)
     output.print(fault === undefined ? `ok      ${name}` : `FAILED  ${name}: ${fault}`);
   const failed = results.filter(({ fault }) => fault !== undefined).length;

@@ -38,16 +38,16 @@ export async function believed(files: BundleFiles, verification: Verification | 
  * A bundle made ready with the first of these data that it takes.
  * @throws BundleRefusal `data-unfit` or `bundle-not-working`
  */
-export function prepared(
+export async function prepared(
   pdp: Pick<PolicyDecisionPoint, "prepare">,
   bundle: Bundle,
   candidates: readonly (PolicyData | undefined)[],
-): PreparedPolicy {
+): Promise<PreparedPolicy> {
   let fault: unknown;
   for (const data of new Set(candidates)) {
     if (data === undefined) continue;
     try {
-      return pdp.prepare(bundle, data);
+      return await pdp.prepare(bundle, data);
     } catch (error) {
       fault ??= error;
     }

@@ -7,7 +7,7 @@ import type { PolicyInput } from "./input.ts";
 import { encodeInput } from "./input-json.ts";
 import type { Pdp } from "./pep.ts";
 import { readResult } from "./result.ts";
-import { runSelfTest } from "./run-self-test.ts";
+import { runCase, type SelfTestResult } from "./run-self-test.ts";
 
 /** Why the PDP denies without, or against, a policy's word: the code, and the sentence for people. */
 const faults = {
@@ -53,6 +53,8 @@ export interface PreparedPolicy {
 const SLOW_MS = 50;
 /** The first hundred evaluations of a module take 5 to 20 times as long as the later ones. */
 const WARM_UP_ROUNDS = 300;
+/** Some of them, before others are answered. */
+const ROUNDS_AT_ONCE = 10;
 /** Enough of them to tell a slow policy from a busy machine. */
 const TIMED_ROUNDS = 5;
 /** A slow evaluation is repeated this often before its policy is blamed for it and not the machine. */
@@ -99,17 +101,13 @@ export class PolicyDecisionPoint implements Pdp {
    * @throws LockkeeperError `configuration` when the data does not fit the bundle, `policy-unavailable` when the bundle
    *   does not work
    */
-  prepare(bundle: Bundle, data: PolicyData): PreparedPolicy {
-    checkData(bundle, data);
-    try {
-      this.#selfTest(bundle);
-      const evaluator = new Evaluator(bundle, data);
-      this.#tryOut(evaluator);
-      return { bundle, data, evaluator };
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      const message = `The policies ${bundle.revision} do not work: ${why}`;
-      throw new LockkeeperError("policy-unavailable", message, {}, { cause });
+  async prepare(bundle: Bundle, data: PolicyData): Promise<PreparedPolicy> {
+    const steps = this.#preparing(bundle, data);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done === true) return value;
+      // Requests are answered in between.
+      await new Promise((resolve) => setImmediate(resolve));
     }
   }
 
@@ -122,9 +120,12 @@ export class PolicyDecisionPoint implements Pdp {
     this.#active = next;
   }
 
-  /** {@link prepare} and {@link swap}. When anything is wrong, what was active stays so. */
+  /** {@link prepare} and {@link swap} while nothing else happens. When anything is wrong, what was active stays so. */
   activate(bundle: Bundle, data: PolicyData): void {
-    this.swap(this.prepare(bundle, data));
+    const steps = this.#preparing(bundle, data);
+    let step = steps.next();
+    while (step.done !== true) step = steps.next();
+    this.swap(step.value);
   }
 
   /** Never throws, never waits. Takes some microseconds. */
@@ -178,18 +179,42 @@ export class PolicyDecisionPoint implements Pdp {
     return this.#now() - start;
   }
 
-  #selfTest(bundle: Bundle): void {
+  /** Yields wherever it may rest for a while: all of it takes some dozens of milliseconds. */
+  *#preparing(bundle: Bundle, data: PolicyData): Generator<undefined, PreparedPolicy> {
+    checkData(bundle, data);
+    yield;
+    try {
+      yield* this.#selfTest(bundle);
+      const evaluator = new Evaluator(bundle, data);
+      yield* this.#tryOut(evaluator);
+      return { bundle, data, evaluator };
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const message = `The policies ${bundle.revision} do not work: ${why}`;
+      throw new LockkeeperError("policy-unavailable", message, {}, { cause });
+    }
+  }
+
+  *#selfTest(bundle: Bundle): Generator<undefined, void> {
     const { selfTest } = bundle;
     if (selfTest === undefined) return;
     checkData(bundle, selfTest.data);
-    const [failed, ...more] = runSelfTest(selfTest, new Evaluator(bundle, selfTest.data)).filter(({ fault }) => fault);
-    if (failed === undefined) return;
+    yield;
+    const evaluator = new Evaluator(bundle, selfTest.data);
+    const failed: SelfTestResult[] = [];
+    for (const each of selfTest.cases) {
+      const result = runCase(each, evaluator);
+      if (result.fault !== undefined) failed.push(result);
+      yield;
+    }
+    const [first, ...more] = failed;
+    if (first === undefined) return;
     const others = more.length === 0 ? "" : `, and ${more.length} more`;
-    throw new Error(`its self-test "${failed.name}" failed: ${failed.fault}${others}`);
+    throw new Error(`its self-test "${first.name}" failed: ${first.fault}${others}`);
   }
 
   /** Asks for what must be denied, often enough for the module to be warm. */
-  #tryOut(evaluator: Evaluator): void {
+  *#tryOut(evaluator: Evaluator): Generator<undefined, void> {
     const input = jsonBytes(JSON.stringify(nobodysRequest));
     const durations: number[] = [];
     for (let round = 0; round < WARM_UP_ROUNDS; round++) {
@@ -199,11 +224,13 @@ export class PolicyDecisionPoint implements Pdp {
       if (result.kind !== "answer") throw new Error(`its decision on a request that nobody made is ${result.kind}`);
       if (result.allow) throw new Error("it allows a request that nobody made");
       if (round === TIMED_ROUNDS && median(durations) > SLOW_MS) throw new Error(`it takes longer than ${SLOW_MS} ms`);
+      if (round % ROUNDS_AT_ONCE === 0) yield;
     }
     for (const each of evaluator.bundle.selfTest?.cases ?? []) {
       const bytes = jsonBytes(JSON.stringify(each.input));
       const times = Array.from({ length: 1 + CONFIRMING_ROUNDS }, () => this.#timed(evaluator, bytes));
       if (Math.min(...times) > SLOW_MS) throw new Error(`"${each.name}" takes longer than ${SLOW_MS} ms`);
+      yield;
     }
   }
 

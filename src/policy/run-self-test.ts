@@ -1,6 +1,6 @@
 import { type Evaluator, jsonBytes } from "./evaluator.ts";
 import { type PolicyResult, readResult } from "./result.ts";
-import type { SelfTest, SelfTestCase } from "./self-test.ts";
+import type { SelfTestCase } from "./self-test.ts";
 
 /** How one case came out: undefined when as expected, else what was decided instead. */
 export interface SelfTestResult {
@@ -9,12 +9,12 @@ export interface SelfTestResult {
 }
 
 /**
- * Puts the cases before a bundle.
+ * Puts one case before a bundle.
  * @param evaluator of the bundle with the self-test's own data
- * @throws Error whatever the policy throws on a case
+ * @throws Error whatever the policy throws
  */
-export function runSelfTest({ cases }: SelfTest, evaluator: Evaluator): SelfTestResult[] {
-  return cases.map((each) => ({ name: each.name, fault: faultOf(each, evaluator) }));
+export function runCase(selfTestCase: SelfTestCase, evaluator: Evaluator): SelfTestResult {
+  return { name: selfTestCase.name, fault: faultOf(selfTestCase, evaluator) };
 }
 
 function faultOf({ input, allow, reasons }: SelfTestCase, evaluator: Evaluator): string | undefined {

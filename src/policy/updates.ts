@@ -210,7 +210,7 @@ export class PolicyUpdates {
     if (configDigest(data) !== configDigest(active.data)) {
       let next: PreparedPolicy;
       try {
-        next = pdp.prepare(active.bundle, data);
+        next = await pdp.prepare(active.bundle, data);
       } catch (error) {
         this.#dataVersion = version;
         const why = new BundleRefusal("data-unfit", asError(error).message, { cause: error });
@@ -218,7 +218,7 @@ export class PolicyUpdates {
         return;
       }
       const other = lastGood !== undefined && lastGood.bundle !== active.bundle;
-      const standIn = other ? this.#withData(lastGood, data) : active;
+      const standIn = other ? await this.#withData(lastGood, data) : active;
       await this.#putInForce(next, () => standIn);
     }
     this.#trouble.data = undefined;
@@ -227,9 +227,9 @@ export class PolicyUpdates {
   }
 
   /** What decides in an emergency has the newest data too, if it can. */
-  #withData(lastGood: PreparedPolicy, data: PolicyData): PreparedPolicy {
+  async #withData(lastGood: PreparedPolicy, data: PolicyData): Promise<PreparedPolicy> {
     try {
-      return this.#options.pdp.prepare(lastGood.bundle, data);
+      return await this.#options.pdp.prepare(lastGood.bundle, data);
     } catch {
       return lastGood;
     }
@@ -265,7 +265,7 @@ export class PolicyUpdates {
       }
       bundle = await believed(files, this.#options.verification);
       shelf.admit(bundle, digest);
-      next = prepared(pdp, bundle, [this.#newestData, pdp.active?.data]);
+      next = await prepared(pdp, bundle, [this.#newestData, pdp.active?.data]);
     } catch (error) {
       if (!(error instanceof BundleRefusal)) throw error;
       this.#bundleVersion = look.version;
@@ -290,7 +290,7 @@ export class PolicyUpdates {
     const files = await shelf.read();
     if (files === undefined || shelf.good === undefined) return;
     const bundle = await believed(files, this.#options.verification);
-    const next = prepared(pdp, bundle, [this.#newestData, pdp.active?.data]);
+    const next = await prepared(pdp, bundle, [this.#newestData, pdp.active?.data]);
     this.#known.set(bundle, shelf.good.digest);
     await this.#putInForce(next, () => undefined);
     this.#confirmedAt = Math.min(shelf.good.confirmedAt, now);
