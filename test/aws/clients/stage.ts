@@ -80,6 +80,8 @@ export function sandboxPair(principal: string) {
 /** How many requests have come to the door for AWS clients, as the gateway's metrics say. */
 export async function requestsAt({ url }: Pick<Stage, "url">): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
-  const counts = text.matchAll(/^lockkeeper_http_requests_total\{[^}]*operation="callIam(?:WithTicket)?"[^}]*\} (\d+)$/gm);
+  const counts = text.matchAll(
+    /^lockkeeper_http_requests_total\{[^}]*operation="callIam(?:WithTicket)?"[^}]*\} (\d+)$/gm,
+  );
   return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
 }
