@@ -1,3 +1,4 @@
+import { boundedBytes, exchangeFault } from "../../response-body.ts";
 import { MAX_CHECKPOINT_BYTES } from "./memory.ts";
 
 /** How others are asked over HTTP. */
@@ -30,28 +31,11 @@ export async function exchange(request: Exchange, { timeoutMs, fetch: ask = fetc
   const signal = AbortSignal.timeout(timeoutMs);
   try {
     const response = await ask(url, { ...rest, redirect: "manual", signal });
-    return { status: response.status, headers: response.headers, text: await boundedText(response) };
+    const tooLarge = `the answer has more than ${MAX_CHECKPOINT_BYTES} bytes`;
+    const body = await boundedBytes(response, MAX_CHECKPOINT_BYTES, tooLarge);
+    return { status: response.status, headers: response.headers, text: body.toString("utf8") };
   } catch (cause) {
     if (signal.aborted) throw new Error(`no answer within ${timeoutMs} ms`, { cause });
-    // fetch says only that it failed; its cause says why.
-    const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-    throw new Error(inner instanceof Error ? inner.message : String(inner), { cause });
+    throw exchangeFault(cause);
   }
-}
-
-async function boundedText(response: Response): Promise<string> {
-  const reader = response.body?.getReader();
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  while (reader !== undefined) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    bytes += value.byteLength;
-    if (bytes > MAX_CHECKPOINT_BYTES) {
-      await reader.cancel();
-      throw new Error(`the answer has more than ${MAX_CHECKPOINT_BYTES} bytes`);
-    }
-    chunks.push(value);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }

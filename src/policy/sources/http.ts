@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { boundedBytes, exchangeFault } from "../../response-body.ts";
 import { readArchive } from "../archive.ts";
 import type { BundleSource, Look } from "./source.ts";
 
@@ -44,7 +45,8 @@ export function httpSource(options: HttpSourceOptions): BundleSource {
           await response.body?.cancel();
           throw new Error(statusFault(response.status));
         }
-        const bytes = await boundedBytes(response, maxBytes);
+        const tooLarge = `the bundle has more than ${maxBytes} bytes (policy.maxBytes)`;
+        const bytes = await boundedBytes(response, maxBytes, tooLarge);
         return {
           kind: "bundle",
           version: response.headers.get("etag") ?? undefined,
@@ -53,9 +55,7 @@ export function httpSource(options: HttpSourceOptions): BundleSource {
         };
       } catch (cause) {
         if (timeout.aborted) throw new Error("no answer in time", { cause });
-        // fetch says only that it failed; its cause says why.
-        const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-        throw new Error(inner instanceof Error ? inner.message : String(inner), { cause });
+        throw exchangeFault(cause);
       }
     },
   };
@@ -73,21 +73,4 @@ function statusFault(status: number): string {
   return status >= 300 && status < 400 && status !== 304
     ? `it answers with a redirect (${status}), which is not followed: configure the address itself`
     : `it answers with ${status}`;
-}
-
-async function boundedBytes(response: Response, maxBytes: number): Promise<Uint8Array> {
-  const reader = response.body?.getReader();
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  while (reader !== undefined) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    bytes += value.byteLength;
-    if (bytes > maxBytes) {
-      await reader.cancel();
-      throw new Error(`the bundle has more than ${maxBytes} bytes (policy.maxBytes)`);
-    }
-    chunks.push(value);
-  }
-  return Buffer.concat(chunks);
 }
