@@ -16,6 +16,7 @@ import { createSourceAddress, trustedPeers } from "./authn/source-address.ts";
 import { createCallerIdentityProof } from "./authn/sts/caller-identity.ts";
 import { ActiveCredentials } from "./changes/active-credentials.ts";
 import { Reconciler } from "./changes/reconcile.ts";
+import { UserLocks } from "./changes/user-locks.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { Closing } from "./closing.ts";
 import { configDigest } from "./config/digest.ts";
@@ -37,6 +38,7 @@ import type { PolicyData } from "./policy/data.ts";
 import { policyTimeIn } from "./policy/input.ts";
 import { policyUpdates } from "./policy/load.ts";
 import { PolicyDecisionPoint } from "./policy/pdp.ts";
+import { createPip } from "./policy/pip.ts";
 import type { PolicyEvent } from "./policy/update-events.ts";
 import { version } from "./version.ts";
 
@@ -218,6 +220,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       idempotencyTtlMs: config.idempotency.ttlHours * 3_600_000,
       pep: {
         pdp,
+        pip: createPip({ iam, journal, clock, deadlineMs: readDeadlineMs }),
+        userLocks: new UserLocks({ journal, clock, waitMs: deadlineMs, holdMs: readDeadlineMs + deadlineMs }),
         journal,
         clock,
         time: policyTimeIn(config.policy.timeZone),

@@ -23,10 +23,20 @@ default decision := {
 
 # METADATA
 # title: Entrypoint
-# description: What is refused outright comes first, then what is allowed, then what is missing to be allowed.
+# description: |
+#   What is refused outright comes first, then what has to be known first, then what is allowed, then what is missing to
+#   be allowed.
 # entrypoint: true
 decision := answer(false, deny) if {
 	count(deny) > 0
+} else := {
+	"allow": false,
+	"reasons": [{"code": "facts-needed", "message": "What this depends on has to be looked up first."}],
+	"obligations": [],
+	"needs": sort(needs),
+} if {
+	count(allow) > 0
+	not all_known
 } else := answer(true, allow) if {
 	count(allow) > 0
 } else := answer(false, missing) if {
@@ -44,6 +54,19 @@ answer(allowed, reasons) := {
 allow := changes.allow | reads.allow
 
 missing := changes.missing | reads.missing
+
+# What is asked for and could not be had is null in the facts: that is an answer, too.
+all_known if {
+	every need in changes.needs {
+		need in known
+	}
+}
+
+needs := changes.needs - known
+
+default known := set()
+
+known := object.keys(input.facts)
 
 deny contains reason if some reason in changes.deny
 

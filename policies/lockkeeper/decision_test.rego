@@ -31,8 +31,40 @@ test_missing_input_is_not_permitted if {
 	codes(decision) == ["not-permitted"]
 }
 
-test_allowed_with_reason if {
+facts := {
+	"siblings": [{"id": "AKIAI44QH8DHBEXAMPLE", "status": "Active"}],
+	"user": {"path": "/", "tags": {}},
+}
+
+test_what_has_to_be_known_is_asked_for if {
 	decision := lockkeeper.decision with input as asked_by("on-call") with data.site as site
+	decision.allow == false
+	codes(decision) == ["facts-needed"]
+	decision.needs == ["siblings", "user"]
+}
+
+test_only_what_is_not_known_is_asked_for if {
+	request := object.union(asked_by("on-call"), {"facts": {"user": null, "unavailable": {"user": "not-found"}}})
+	decision := lockkeeper.decision with input as request with data.site as site
+	decision.needs == ["siblings"]
+}
+
+test_nothing_is_looked_up_for_who_is_not_allowed if {
+	every request in [
+		asked_by("nobody"),
+		asked_by("gone"),
+		object.union(asked_by("on-call"), {"change": {"status": "Active"}}),
+		object.union(asked_by("on-call"), {"credential": {"userName": "break-glass"}}),
+	] {
+		decision := lockkeeper.decision with input as request with data.site as site
+		decision.allow == false
+		decision.needs == []
+	}
+}
+
+test_allowed_with_reason if {
+	request := object.union(asked_by("on-call"), {"facts": facts})
+	decision := lockkeeper.decision with input as request with data.site as site
 	decision == {
 		"allow": true,
 		"reasons": [{"code": "oncall-switch-off", "message": "On-call may switch a credential off."}],

@@ -284,6 +284,7 @@ export interface Journal {
   unsettled(now: number): Promise<number>;
   /**
    * Takes or keeps a lease for `ttlMs`: one holder at a time across all instances; the last one's ends by itself.
+   * With 0 it is given up.
    * @returns whether `holder` has it now
    */
   lease(name: string, holder: string, now: number, ttlMs: number): Promise<boolean>;

@@ -75,4 +75,6 @@ export interface Tables {
 
   /** @returns whether `holder` has the lease now: nobody else has one that is good after `now` */
   lease(name: string, holder: string, now: number, expiresAt: number): boolean;
+  /** Gives up a lease, if it is this holder's. */
+  dropLease(name: string, holder: string): void;
 }

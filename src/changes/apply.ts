@@ -43,6 +43,14 @@ export async function applyChange(
   claims: Claims = {},
 ): Promise<Applied> {
   authorized.take();
+  try {
+    return await whileActive(options, authorized, claims);
+  } finally {
+    authorized.release();
+  }
+}
+
+async function whileActive(options: ApplyOptions, authorized: AuthorizedChange, claims: Claims): Promise<Applied> {
   const { credential } = authorized.change;
   // While nobody else changes this credential here, its status is before the lock what it is under it, and the look at
   // it need not wait for the disk. Otherwise, and while the log is in trouble, it waits for the lock.

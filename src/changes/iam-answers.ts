@@ -47,6 +47,14 @@ export interface AccessKeyOwner {
   readonly lastUsed: { readonly at: number; readonly service: string; readonly region: string } | null;
 }
 
+export interface IamUser {
+  /** `/` or `/division/team/` */
+  readonly path: string;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
 /** The reads of IAM that are handed through as they are. */
 export type IamReadAction = ListAction | "iam:GetAccessKeyLastUsed" | "iam:GetUser" | "iam:ListUsers";
 
@@ -79,6 +87,8 @@ export interface Iam {
   /** All of a user's credentials of one type. */
   list(type: CredentialType, userName: string, timeoutMs: number): Promise<readonly ListedCredential[]>;
   ownerOf(accessKeyId: string, timeoutMs: number): Promise<AccessKeyOwner>;
+  /** A user with its tags. */
+  user(userName: string, timeoutMs: number): Promise<IamUser>;
   /** One read, or one page of it, as the caller asks for it; of a user's, the user is named. */
   readThrough(action: IamReadAction, parameters: IamReadParameters, timeoutMs: number): Promise<IamMembers>;
 }

@@ -42,11 +42,28 @@ export function headline({ log, candidate, judged, flips }: Replayed): string {
 
 /** What else is to be known of a replay, by its name. What there is nothing of is left out, but for the flips. */
 export function summaryRows(replayed: Replayed): (readonly [title: string, value: string])[] {
-  const { judged, first, last, flips, otherReasons, guarded, pruned, unreadable, firstUnreadable, faults } = replayed;
+  const {
+    judged,
+    first,
+    last,
+    flips,
+    otherReasons,
+    factsUnknown,
+    guarded,
+    pruned,
+    unreadable,
+    firstUnreadable,
+    faults,
+  } = replayed;
   const rows: (readonly [string, string, boolean])[] = [
     ...directions.map((direction) => [arrows[direction], String(flips[direction]), true] as const),
     ["time", `${utc(first)} to ${utc(last)}`, judged > 0],
     ["other reasons", `${counted(otherReasons, "decision")} the same but for the reasons`, otherReasons > 0],
+    [
+      "facts unknown",
+      `${counted(factsUnknown, "decision")} not judged: these policies ask for facts that are not on record`,
+      factsUnknown > 0,
+    ],
     [
       "own user",
       `${counted(guarded, "decision")} of the candidate would be overruled: nobody changes the gateway's own user`,

@@ -14,7 +14,7 @@ export interface ExplainDecisionOptions {
 export function explainDecision({ pep, account }: ExplainDecisionOptions): RequestHandler {
   return operation("explainDecision")(async ({ body, principal, context, decided }) => {
     const change = buildChange(body, principal, context, account);
-    const decision = await explainChange(pep, change);
+    const { decision } = await explainChange(pep, change);
     decided("what-if", change, decision);
     return { status: 200, body: decisionResource(decision) };
   });

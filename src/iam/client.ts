@@ -10,6 +10,7 @@ import { readThrough } from "./read-through.ts";
 import { awsSettings, type FixedCredentials } from "./settings.ts";
 import { failedRead, failedUpdate } from "./translate.ts";
 import { AwsTransport } from "./transport.ts";
+import { iamUser } from "./user.ts";
 
 export interface AwsIamOptions {
   /** IAM's URL, always explicit: no environment variable and no shared file of the SDK may redirect it. */
@@ -99,6 +100,8 @@ export function createIam(options: AwsIamOptions): AwsIam {
       }),
 
     ownerOf: (accessKeyId, timeoutMs) => read(timeoutMs, () => accessKeyOwner(reads, accessKeyId)),
+
+    user: (userName, timeoutMs) => read(timeoutMs, () => iamUser(reads, userName)),
 
     readThrough: (action, parameters, timeoutMs) => read(timeoutMs, () => readThrough(reads, action, parameters)),
 

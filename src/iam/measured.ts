@@ -39,6 +39,7 @@ export function measuredIam(iam: AwsIam, tell: (call: MeasuredCall) => void): Aw
     statusOf: (credential, timeoutMs) => read(listing(credential.type), () => iam.statusOf(credential, timeoutMs)),
     list: (type, userName, timeoutMs) => read(listing(type), () => iam.list(type, userName, timeoutMs)),
     ownerOf: (accessKeyId, timeoutMs) => read("GetAccessKeyLastUsed", () => iam.ownerOf(accessKeyId, timeoutMs)),
+    user: (userName, timeoutMs) => read("GetUser", () => iam.user(userName, timeoutMs)),
     readThrough: (action, parameters, timeoutMs) =>
       read(plain(action), () => iam.readThrough(action, parameters, timeoutMs)),
     callerIdentity: (timeoutMs) => read("GetCallerIdentity", () => iam.callerIdentity(timeoutMs)),

@@ -1,4 +1,5 @@
 import type { IamReadAction } from "../changes/iam-answers.ts";
+import type { FactName } from "./facts.ts";
 
 /** Why a decision came out as it did: a stable code for programs and a sentence for people. */
 export interface Reason {
@@ -12,6 +13,8 @@ export interface Ruling {
   readonly reasons: readonly Reason[];
   /** None is defined yet: a ruling with any of them denies. */
   readonly obligations: readonly unknown[];
+  /** What policy wants to know before it may allow this: never with an allow. */
+  readonly needs: readonly FactName[];
   /** The bundle's revision; `none` when no bundle could be asked. */
   readonly revision: string;
   /** `lockkeeper/decision`. */
@@ -20,8 +23,8 @@ export interface Ruling {
   readonly wasmDigest: string;
 }
 
-/** A ruling about one request of one principal. */
-export interface Decision extends Ruling {
+/** The last ruling about one request of one principal: nothing is open any more. */
+export interface Decision extends Omit<Ruling, "needs"> {
   /** UUIDv7. */
   readonly id: string;
 }

@@ -2,6 +2,7 @@ import type { AuthnMethod, Principal, PrincipalKind } from "../authn/principal.t
 import type { Change, RequestContext } from "../changes/change.ts";
 import type { CredentialType, Status } from "../changes/credential.ts";
 import type { ReadAction } from "./decision.ts";
+import type { Facts } from "./facts.ts";
 
 /**
  * What policy sees, and what the audit record keeps so that a decision can be judged again: these fields and no others.
@@ -28,6 +29,8 @@ export interface PolicyInput {
     readonly channel: string;
     readonly requestId: string;
   };
+  /** What policy had asked for (`needs`); absent when it is asked for the first time. */
+  readonly facts?: Facts;
 }
 
 /** What policy sees of the change itself. */

@@ -21,6 +21,7 @@ export function ownUserDenial(ruling: Ruling): Ruling {
   return {
     ...ruling,
     allow: false,
+    needs: [],
     reasons: [reason, ...(ruling.allow ? [] : ruling.reasons.filter((r) => r.code !== reason.code))],
   };
 }

@@ -3,6 +3,7 @@ import { type Bundle, ENTRYPOINT } from "./bundle.ts";
 import { checkData, type PolicyData } from "./data.ts";
 import type { Reason, Ruling } from "./decision.ts";
 import { Evaluator, jsonBytes } from "./evaluator.ts";
+import { isFactName } from "./facts.ts";
 import type { PolicyInput } from "./input.ts";
 import { encodeInput } from "./input-json.ts";
 import type { Pdp } from "./pep.ts";
@@ -20,6 +21,9 @@ const faults = {
   "policy-malformed": "The policy's decision is malformed, so it is not allowed.",
   "policy-obligation-unknown": "The policy allows this under an obligation that Lockkeeper does not know.",
   "policy-needs-unknown": "The policy needs facts that Lockkeeper cannot look up.",
+  "policy-needs-with-allow": "The policy allows this and asks for facts at once, so it is not allowed.",
+  "policy-needs-again":
+    "The policy asks again for facts after it was told what it had asked for, so this is not allowed.",
 } as const;
 
 export type FaultCode = keyof typeof faults;
@@ -62,7 +66,8 @@ const CONFIRMING_ROUNDS = 2;
 
 /**
  * Decides by Rego policies in WebAssembly. Allows only on exactly one well-formed decision whose `allow` is `true`, with
- * no obligation and no open need; whatever else happens denies with a code of its own.
+ * no obligation and no open need; whatever else happens denies with a code of its own. What policy needs to know comes
+ * back with a denial, which is not the last word then.
  */
 export class PolicyDecisionPoint implements Pdp {
   #active: PreparedPolicy | undefined;
@@ -153,8 +158,13 @@ export class PolicyDecisionPoint implements Pdp {
     if (result.kind === "malformed") return this.#deny("policy-malformed", active, new Error(result.what));
     const { allow, reasons, obligations, needs } = result;
     if (allow && obligations.length > 0) return this.#deny("policy-obligation-unknown", active, undefined, obligations);
-    if (allow && needs.length > 0) return this.#deny("policy-needs-unknown", active);
-    return ruling(active.bundle, allow, reasons, obligations);
+    if (needs.length === 0) return ruling(active.bundle, allow, reasons, obligations);
+    const known = needs.filter(isFactName);
+    if (known.length < needs.length) return this.#deny("policy-needs-unknown", active);
+    if (allow) return this.#deny("policy-needs-with-allow", active);
+    // Once per request: policy asks for everything at a time, and decides on what it is told, be it nothing.
+    if (input.facts !== undefined) return this.#deny("policy-needs-again", active);
+    return ruling(active.bundle, allow, reasons, obligations, [...new Set(known)]);
   }
 
   /**
@@ -259,9 +269,10 @@ function ruling(
   allow: boolean,
   reasons: readonly Reason[],
   obligations: readonly unknown[],
+  needs: Ruling["needs"] = [],
 ): Ruling {
   const { revision, wasmDigest } = bundle ?? { revision: "none", wasmDigest: "none" };
-  return { allow, reasons, obligations, revision, entrypoint: ENTRYPOINT, wasmDigest };
+  return { allow, reasons, obligations, needs, revision, entrypoint: ENTRYPOINT, wasmDigest };
 }
 
 function median(values: readonly number[]): number {

@@ -4,10 +4,12 @@ import { type AuditRead, auditReadRecord, readDenialRecord } from "../audit/read
 import { denialRecord, whatIfRecord } from "../audit/record.ts";
 import { principalKey } from "../authn/principal.ts";
 import type { Change } from "../changes/change.ts";
+import type { UserLock, UserLocks } from "../changes/user-locks.ts";
 import type { Clock } from "../clock.ts";
 import type { Decision, Ruling } from "./decision.ts";
 import { changeInput, type PolicyInput, type PolicyTime, type ReadRequest, readInput } from "./input.ts";
 import { ownUserDenial, touchesOwnUser } from "./own-user.ts";
+import type { Pip } from "./pip.ts";
 
 /** What the PEP needs of the PDP: an answer to every input. It never throws; whatever goes wrong in there denies. */
 export interface Pdp {
@@ -16,6 +18,10 @@ export interface Pdp {
 
 export interface PepOptions {
   readonly pdp: Pdp;
+  /** Looks up what policy needs to know before it decides. */
+  readonly pip: Pip;
+  /** Taken by changes that are judged by the user's other credentials. */
+  readonly userLocks: Pick<UserLocks, "take">;
   readonly journal: Pick<Journal, "deny" | "note">;
   readonly clock: Clock;
   readonly time: (epochMs: number) => PolicyTime;
@@ -36,13 +42,15 @@ export type Asked = "change" | "read" | "what-if";
  */
 class AllowedChange {
   #unused = true;
+  readonly #lock: UserLock | undefined;
   readonly change: Change;
   readonly decision: Decision;
   readonly input: PolicyInput;
   /** Epoch milliseconds after which it must not be sent. */
   readonly notAfter: number;
 
-  constructor(change: Change, decision: Decision, input: PolicyInput, notAfter: number) {
+  constructor(change: Change, decision: Decision, input: PolicyInput, notAfter: number, lock: UserLock | undefined) {
+    this.#lock = lock;
     this.change = change;
     this.decision = decision;
     this.input = input;
@@ -54,6 +62,11 @@ class AllowedChange {
   take(): void {
     if (!this.#unused) throw new Error("an authorized change was used twice");
     this.#unused = false;
+  }
+
+  /** Lets changes in that wait for the end of this one. Left undone, they wait until it could not be sent any more. */
+  release(): void {
+    this.#lock?.release();
   }
 }
 
@@ -68,16 +81,38 @@ export type ReadAuthorization =
   | { readonly allowed: false; readonly decision: Decision; readonly receipt: Receipt };
 
 /**
- * Asks policy whether this principal may make this change now. A denial is durable when this returns.
- * @throws LockkeeperError `audit-unavailable` when a denial cannot be recorded
+ * Asks policy whether this principal may make this change now. A denial is durable when this returns. When policy wants
+ * to know of the user's other credentials, no other change of the user that depends on them is judged or made before
+ * the end of this one.
+ * @throws LockkeeperError `audit-unavailable` when a denial cannot be recorded, `change-in-flight` when another change
+ *   of the user takes too long
  */
 export async function authorizeChange(pep: PepOptions, change: Change): Promise<ChangeAuthorization> {
-  const input = changeInput(change, pep.time);
-  const decision = decide(pep, input, "change");
-  if (decision.allow) {
-    const allowed = new AllowedChange(change, decision, input, pep.clock.now() + pep.validForMs);
-    return { allowed: true, decision, change: allowed };
+  const asked = changeInput(change, pep.time);
+  const first = rule(pep, asked);
+  const lock = first.needs.includes("siblings") ? await pep.userLocks.take(change) : undefined;
+  try {
+    const { decision, input } = await decided(pep, asked, first, "change");
+    if (decision.allow) {
+      const notAfter = Math.min(pep.clock.now() + pep.validForMs, lock?.until ?? Number.POSITIVE_INFINITY);
+      const allowed = new AllowedChange(change, decision, input, notAfter, lock);
+      return { allowed: true, decision, change: allowed };
+    }
+    const denial = await denied(pep, change, decision, input);
+    lock?.release();
+    return denial;
+  } catch (error) {
+    lock?.release();
+    throw error;
   }
+}
+
+async function denied(
+  pep: PepOptions,
+  change: Change,
+  decision: Decision,
+  input: PolicyInput,
+): Promise<ChangeAuthorization> {
   const { type, id, userName, account } = change.credential;
   const receipt = await pep.journal.deny({
     record: denialRecord(change, decision, input),
@@ -100,8 +135,8 @@ export async function authorizeChange(pep: PepOptions, change: Change): Promise<
  * @throws LockkeeperError `audit-unavailable` when a denial cannot be recorded
  */
 export async function authorizeRead(pep: PepOptions, read: ReadRequest): Promise<ReadAuthorization> {
-  const input = readInput(read, pep.time);
-  const decision = decide(pep, input, "read");
+  const asked = readInput(read, pep.time);
+  const { decision, input } = await decided(pep, asked, rule(pep, asked), "read");
   if (decision.allow) return { allowed: true, decision, input };
   const receipt = await pep.journal.note(readDenialRecord(read, decision, input));
   return { allowed: false, decision, receipt };
@@ -130,17 +165,31 @@ export async function authorizeAuditRead(
  * What policy would say of this change. Changes nothing; that it was asked is a record.
  * @throws LockkeeperError `audit-unavailable`
  */
-export async function explainChange(pep: PepOptions, change: Change): Promise<Decision> {
-  const input = changeInput(change, pep.time);
-  const decision = decide(pep, input, "what-if");
+export async function explainChange(pep: PepOptions, change: Change): Promise<Decided> {
+  const asked = changeInput(change, pep.time);
+  const { decision, input } = await decided(pep, asked, rule(pep, asked), "what-if");
   await pep.journal.note(whatIfRecord(change, decision, input));
-  return decision;
+  return { decision, input };
 }
 
-function decide(pep: PepOptions, input: PolicyInput, asked: Asked): Decision {
-  const ruling = pep.pdp.decide(input);
-  const final = touchesOwnUser(pep.ownUserNames, input) ? ownUserDenial(ruling) : ruling;
+/** A decision, and what it was made on: with the facts, where policy wanted to know any. */
+export interface Decided {
+  readonly decision: Decision;
+  readonly input: PolicyInput;
+}
+
+/** Policy's answer, but for the gateway's own user: about that one nothing is asked and nothing is looked up. */
+function rule({ pdp, ownUserNames }: PepOptions, input: PolicyInput): Ruling {
+  const ruling = pdp.decide(input);
+  return touchesOwnUser(ownUserNames, input) ? ownUserDenial(ruling) : ruling;
+}
+
+/** Looks up what policy wants to know, once, and asks it again. */
+async function decided(pep: PepOptions, asked: PolicyInput, first: Ruling, about: Asked): Promise<Decided> {
+  const input =
+    first.needs.length === 0 ? asked : { ...asked, facts: await pep.pip.lookUp(first.needs, asked.credential) };
+  const { needs: _, ...final } = input === asked ? first : rule(pep, input);
   const decision = Object.freeze({ id: randomUUIDv7(), ...final });
-  pep.onDecision?.(asked, decision, input.context.channel);
-  return decision;
+  pep.onDecision?.(about, decision, input.context.channel);
+  return { decision, input };
 }

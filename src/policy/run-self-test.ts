@@ -17,12 +17,17 @@ export function runCase(selfTestCase: SelfTestCase, evaluator: Evaluator): SelfT
   return { name: selfTestCase.name, fault: faultOf(selfTestCase, evaluator) };
 }
 
-function faultOf({ input, allow, reasons }: SelfTestCase, evaluator: Evaluator): string | undefined {
+function faultOf({ input, allow, reasons, needs }: SelfTestCase, evaluator: Evaluator): string | undefined {
   const result = readResult(evaluator.evaluate(jsonBytes(JSON.stringify(input))));
   const codes = result.kind === "answer" ? result.reasons.map(({ code }) => code) : [];
-  const isAsExpected = allows(result) === allow && reasons.every((code) => codes.includes(code));
+  const asked = result.kind === "answer" ? result.needs.map(String) : [];
+  const isAsExpected =
+    allows(result) === allow &&
+    reasons.every((code) => codes.includes(code)) &&
+    (needs === undefined || needs.toSorted().join() === asked.toSorted().join());
   if (isAsExpected && result.kind === "answer") return undefined;
-  return `expected ${told(allow, reasons)}, got ${result.kind === "answer" ? told(allows(result), codes) : result.kind}`;
+  const got = result.kind === "answer" ? told(allows(result), codes, asked) : result.kind;
+  return `expected ${told(allow, reasons, needs)}, got ${got}`;
 }
 
 /** What the PDP would make of it: no obligation and no need is met here. */
@@ -30,6 +35,7 @@ function allows(result: PolicyResult): boolean {
   return result.kind === "answer" && result.allow && result.obligations.length === 0 && result.needs.length === 0;
 }
 
-function told(allow: boolean, codes: readonly string[]): string {
-  return `${allow ? "allow" : "deny"}${codes.length > 0 ? ` (${codes.join(", ")})` : ""}`;
+function told(allow: boolean, codes: readonly string[], needs: readonly string[] = []): string {
+  const why = codes.length > 0 ? ` (${codes.join(", ")})` : "";
+  return `${allow ? "allow" : "deny"}${why}${needs.length > 0 ? `, asking for ${needs.join(" and ")}` : ""}`;
 }

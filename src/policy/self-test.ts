@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type FactName, factNames } from "./facts.ts";
 
 const MAX_CASES = 1_000;
 
@@ -16,6 +17,8 @@ export const selfTestSchema = z.strictObject({
         allow: z.boolean(),
         /** Codes that must be among the decision's reasons. */
         reasons: z.array(z.string()).default([]),
+        /** Names of the facts that it must ask for, in any order; without this, it may ask for any or none. */
+        needs: z.array(z.enum(factNames)).optional(),
       }),
     )
     .max(MAX_CASES),
@@ -31,4 +34,5 @@ export interface SelfTestCase {
   readonly input: Readonly<Record<string, unknown>>;
   readonly allow: boolean;
   readonly reasons: readonly string[];
+  readonly needs?: readonly FactName[] | undefined;
 }

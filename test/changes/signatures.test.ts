@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ActiveCredentials } from "../../src/changes/active-credentials.ts";
 import { applyChange } from "../../src/changes/apply.ts";
 import { authorizeChange } from "../../src/policy/pep.ts";
+import { tellingFacts } from "../fixture/facts.ts";
 import { type Gateway, startGateway } from "../fixture/gateway.ts";
 import { pdpWith, sandboxData, shippedBundle } from "../policy/policies.ts";
 import { change, principal, time } from "../policy/requests.ts";
@@ -16,7 +17,15 @@ afterEach(() => gateway.close());
 /** Makes an allowed change for a signed request. */
 async function apply(digit: string) {
   const { journal, clock, iam } = gateway;
-  const pep = { pdp, journal, clock, time, ownUserNames: ["lockkeeper"], validForMs: 5_000 };
+  const pep = {
+    pdp,
+    ...tellingFacts(journal, clock),
+    journal,
+    clock,
+    time,
+    ownUserNames: ["lockkeeper"],
+    validForMs: 5_000,
+  };
   const authorization = await authorizeChange(pep, change(principal("oncall")));
   if (!authorization.allowed) throw new Error("policy allows on-call to switch off");
   const options = { iam, journal, clock, readDeadlineMs: 2_000, active: new ActiveCredentials() };

@@ -43,6 +43,7 @@ function answering(allow: boolean): NonNullable<GatewayOptions["pdp"]> {
       allow,
       reasons: largestReasons,
       obligations: [],
+      needs: [],
       revision: "r".repeat(64),
       entrypoint: "lockkeeper/decision",
       wasmDigest: "0".repeat(64),

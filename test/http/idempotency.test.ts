@@ -117,7 +117,13 @@ describe("an Idempotency-Key sent again", () => {
   });
 
   it("is answered without asking policy again: nothing is going to happen", async () => {
-    const ruling = { obligations: [], revision: "r", entrypoint: "lockkeeper/decision", wasmDigest: "0".repeat(64) };
+    const ruling = {
+      obligations: [],
+      needs: [],
+      revision: "r",
+      entrypoint: "lockkeeper/decision",
+      wasmDigest: "0".repeat(64),
+    };
     const asked: boolean[] = [];
     const of = await startGateway({
       pdp: {

@@ -63,6 +63,7 @@ describe("switching a credential off", () => {
       credentials: [
         { ...certificate, userName: "Bob", account: "123456789012", status: "Inactive" },
         { type: "access-key", status: "Active" },
+        { type: "access-key", status: "Active" },
         { type: "ssh-public-key", status: "Active" },
       ],
     });
@@ -243,6 +244,7 @@ describe("a user's credentials", () => {
     expect((json as { credentials: { type: string }[] }).credentials.map(({ type }) => type)).toEqual([
       "signing-certificate",
       "service-specific-credential",
+      "access-key",
       "access-key",
       "ssh-public-key",
     ]);

@@ -96,7 +96,9 @@ describe("a change that is stopped between the look at its deadline and the writ
     });
     const authorization = await authorizeChange(
       {
-        pdp: { decide: () => aDecision(true) },
+        pdp: { decide: () => ({ ...aDecision(true), needs: [] }) },
+        pip: { lookUp: () => Promise.reject(new Error("looked up")) },
+        userLocks: { take: () => Promise.reject(new Error("locked")) },
         journal: { deny: () => Promise.reject(new Error("denied")), note: () => Promise.reject(new Error("noted")) },
         clock,
         time,

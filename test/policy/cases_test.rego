@@ -25,9 +25,17 @@ test_cases if {
 }
 
 request(case) := object.union(
-	{"principal": data.cases.principals[case.principal].principal, "context": context},
+	{
+		"principal": data.cases.principals[case.principal].principal,
+		"context": context,
+		"facts": object.get(data.cases.facts, lower(user(case)), data.cases.facts.ordinary),
+	},
 	asked(case),
 )
+
+default user(_) := "ordinary"
+
+user(case) := case.body.credential.userName
 
 asked(case) := case.read if case.read
 

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Journal } from "../../src/audit/journal.ts";
 import { openSqliteStore } from "../../src/audit/sqlite/store.ts";
 import { openJournal } from "../../src/audit/store-journal.ts";
+import type { Facts } from "../../src/policy/facts.ts";
 import { changeInput } from "../../src/policy/input.ts";
 import {
   type AuthorizedChange,
@@ -15,6 +16,7 @@ import {
 } from "../../src/policy/pep.ts";
 import { TestClock } from "../fixture/clock.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
+import { tellingFacts } from "../fixture/facts.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
 import { compileRego, pdpWith, sandboxData, shippedBundle } from "./policies.ts";
 import { ACCOUNT, change, context, principal, time } from "./requests.ts";
@@ -41,8 +43,8 @@ afterEach(async () => {
   folder.remove();
 });
 
-function pep(pdp: Pdp = shipped, ownUserNames: readonly string[] = ["lockkeeper"]): PepOptions {
-  return { pdp, journal, clock, time, ownUserNames, validForMs: 5000 };
+function pep(pdp: Pdp = shipped, ownUserNames: readonly string[] = ["lockkeeper"], facts?: Facts): PepOptions {
+  return { pdp, ...tellingFacts(journal, clock, facts), journal, clock, time, ownUserNames, validForMs: 5000 };
 }
 
 /** The log as another process would find it on disk. */
@@ -179,7 +181,8 @@ describe("the gateway's own user", () => {
   });
 
   it("is closed in a what-if as well", async () => {
-    expect((await explainChange(pep(wideOpen), change(oncall, ownKey("LOCKKEEPER")))).allow).toBe(false);
+    const { decision } = await explainChange(pep(wideOpen), change(oncall, ownKey("LOCKKEEPER")));
+    expect(decision.allow).toBe(false);
   });
 });
 
@@ -232,7 +235,7 @@ describe("a what-if", () => {
     ["allowed", oncall, true],
     ["denied", viewer, false],
   ])("that would be %s is told and recorded", async (_, who, allow) => {
-    expect(await explainChange(pep(), change(who))).toMatchObject({ allow });
+    expect(await explainChange(pep(), change(who))).toMatchObject({ decision: { allow } });
     expect(codesOnDisk()).toHaveLength(1);
   });
 });

@@ -2,7 +2,8 @@
 # title: Status changes
 # description: |
 #   Switching off is the safe direction and takes a light path; switching on asks for more. A role grants; a denial
-#   takes precedence over every grant, whoever has it; what is missing is told when there is neither.
+#   takes precedence over every grant, whoever has it; what is missing is told when there is neither. What is needed to
+#   know of the user beforehand is looked up only for those who would be allowed otherwise.
 package lockkeeper.changes
 
 import data.lockkeeper.request
@@ -119,6 +120,70 @@ deny contains {
 	asked_for
 	data.site.protectedUsers[request.user]
 	not "admin" in request.roles
+}
+
+deny contains {
+	"code": "protected-tag",
+	"message": concat("", ["This IAM user is tagged ", lower(key), "=", value, "; only an admin may change its credentials."]),
+} if {
+	tags_matter
+	some key, value in input.facts.user.tags
+	value in protected_tags[lower(key)]
+}
+
+deny contains {
+	"code": "protected-tag-not-known",
+	"message": "It could not be looked up how this IAM user is tagged, so it may be a protected one; ask an admin.",
+} if {
+	tags_matter
+	input.facts.user == null
+	not input.facts.unavailable.user == "not-found"
+}
+
+deny contains {
+	"code": "last-active-access-key",
+	"message": "No other access key of this user is known to be active, so switching this one off needs a ticket such as SEC-123.",
+} if {
+	siblings_matter
+	is_array(input.facts.siblings)
+	not another_is_active
+}
+
+deny contains {
+	"code": "last-active-access-key-not-known",
+	"message": "It could not be looked up whether this user has another active access key, so switching this one off needs a ticket such as SEC-123.",
+} if {
+	siblings_matter
+	input.facts.siblings == null
+	not input.facts.unavailable.siblings == "not-found"
+}
+
+# What has to be known for that
+
+needs contains "user" if tags_matter
+
+needs contains "siblings" if siblings_matter
+
+tags_matter if {
+	asked_for
+	count(protected_tags) > 0
+	not "admin" in request.roles
+}
+
+# IAM compares keys of a user's tags without case; here they are written in lower case.
+default protected_tags := {"tier": ["0"]}
+
+protected_tags := data.site.protectedTags
+
+siblings_matter if {
+	switch_off
+	input.action == "iam:UpdateAccessKey"
+	not request.ticket_well_formed
+}
+
+another_is_active if {
+	some sibling in input.facts.siblings
+	sibling.status == "Active"
 }
 
 # What would have made the difference

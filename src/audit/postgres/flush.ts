@@ -14,6 +14,7 @@ import {
   dropExpired,
   dropExpiredSignatures,
   dropHolders,
+  dropLeases,
   extendSpans,
   putClaims,
   putLeases,
@@ -152,6 +153,7 @@ export function writeTables(tables: PostgresTables, batch: SealedBatch | undefin
     bigint(({ revokedAt }) => revokedAt),
   ]);
 
+  write(dropLeases, leases.removed(), [text(({ name }) => name)]);
   write(putLeases, leases.written(), [
     text(({ name }) => name),
     text(({ holder }) => holder),

@@ -175,6 +175,10 @@ export class PostgresTables implements Tables {
     return true;
   }
 
+  dropLease(name: string, holder: string): void {
+    if (this.leases.get(name)?.holder === holder) this.leases.remove(name);
+  }
+
   /** Whether a change of the same credential has begun after it in this batch. */
   #hasLater(changeId: string): boolean {
     const signed = this.changes.get(changeId);

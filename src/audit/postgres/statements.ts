@@ -117,6 +117,11 @@ export const putLeases = {
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at`,
 } as const;
 
+export const dropLeases = {
+  name: "drop-leases",
+  text: "DELETE FROM leases WHERE name = ANY ($1::text[])",
+} as const;
+
 export const extendSpans = {
   name: "extend-spans",
   text: `

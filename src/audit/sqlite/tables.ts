@@ -135,6 +135,10 @@ export class SqliteTables implements Tables {
   lease(name: string, holder: string, now: number, expiresAt: number): boolean {
     return this.#sql.lease.run(name, holder, expiresAt, now).changes === 1;
   }
+
+  dropLease(name: string, holder: string): void {
+    this.#sql.dropLease.run(name, holder);
+  }
 }
 
 /** IAM's user names compare without case (they are ASCII). */
@@ -202,4 +206,5 @@ const statements = {
   lease: `INSERT INTO leases (name, holder, expires_at) VALUES (?, ?, ?) ON CONFLICT (name)
     DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
     WHERE holder = excluded.holder OR expires_at <= ?`,
+  dropLease: "DELETE FROM leases WHERE name = ? AND holder = ?",
 } as const;

@@ -4,6 +4,7 @@ import { principalKey } from "../../authn/principal.ts";
 import { sameUserName } from "../../changes/credential.ts";
 import type { Ruling } from "../decision.ts";
 import type { PolicyInput } from "../input.ts";
+import { decideOnKnownFacts } from "../known-facts.ts";
 import { OWN_USER_CODE, ownUserDenial, touchesOwnUser } from "../own-user.ts";
 import { PolicyDecisionPoint, type PolicyFault } from "../pdp.ts";
 import { codesOf, type Direction, Flips } from "./flips.ts";
@@ -44,6 +45,7 @@ class Run {
   #first = Number.POSITIVE_INFINITY;
   #last = Number.NEGATIVE_INFINITY;
   #otherReasons = 0;
+  #factsUnknown = 0;
   #guarded = 0;
   #pruned = 0;
   #unreadable = 0;
@@ -83,6 +85,7 @@ class Run {
       last: judged === 0 ? undefined : this.#last,
       flips: { ...this.#flipped },
       otherReasons: this.#otherReasons,
+      factsUnknown: this.#factsUnknown,
       guarded: this.#guarded,
       pruned: this.#pruned,
       unreadable: this.#unreadable,
@@ -94,10 +97,14 @@ class Run {
 
   #judge(index: number, { time, code: event, correlation }: Outline, past: PastDecision): void {
     this.#index = index;
+    const ruling = this.#rule(past);
+    if (ruling === undefined) {
+      this.#factsUnknown += 1;
+      return;
+    }
     this.#judged += 1;
     this.#first = Math.min(this.#first, time);
     this.#last = Math.max(this.#last, time);
-    const ruling = this.#rule(past);
     if (ruling.allow !== past.allow) {
       this.#flipped[past.allow ? "allow-to-deny" : "deny-to-allow"] += 1;
       this.#flips.add({ index, event, correlation, time }, past, ruling);
@@ -106,12 +113,12 @@ class Run {
     }
   }
 
-  /** As the PEP does: what policy says, but for the gateway's own user. */
-  #rule(past: PastDecision): Ruling {
-    const ruling = this.#decide(past.input);
+  /** As the PEP does: what policy says, but for the gateway's own user, about whom nothing is looked up. */
+  #rule(past: PastDecision): Ruling | undefined {
     const { ownUserNames = [], ownUserAsRecorded = true } = this.#options;
     const own = touchesOwnUser(ownUserNames, past.input) || (ownUserAsRecorded && saysOwnUser(past));
-    if (!own) return ruling;
+    if (!own) return decideOnKnownFacts({ decide: (input) => this.#decide(input) }, past.input);
+    const ruling = this.#decide(past.input);
     if (ruling.allow) this.#guarded += 1;
     return ownUserDenial(ruling);
   }

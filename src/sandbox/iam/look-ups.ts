@@ -17,7 +17,7 @@ export const lookUps: ReadonlyMap<string, Action> = new Map<string, Action>([
       constraints: [userNameConstraint(128)],
       perform: (call) => {
         const user = userMeant(call);
-        return "code" in user ? user : { xml: `<User>${userMembers(user)}</User>` };
+        return "code" in user ? user : { xml: `<User>${userMembers(user)}${tags(user)}</User>` };
       },
     },
   ],
@@ -61,9 +61,17 @@ export const lookUps: ReadonlyMap<string, Action> = new Map<string, Action>([
   ],
 ]);
 
+/** GetUser alone tells them, and of a user without tags nothing at all. */
+function tags({ tags }: SandboxUser): string {
+  const members = Object.entries(tags).map(
+    ([key, value]) => `<member>${textElement("Key", key)}${textElement("Value", value)}</member>`,
+  );
+  return members.length === 0 ? "" : `<Tags>${members.join("")}</Tags>`;
+}
+
 function userMembers(user: SandboxUser): string {
   return (
-    textElement("Path", "/") +
+    textElement("Path", user.path) +
     textElement("UserName", user.name) +
     textElement("UserId", user.id) +
     textElement("Arn", user.arn) +

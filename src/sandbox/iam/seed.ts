@@ -1,4 +1,4 @@
-import type { NewCredential, World } from "./world.ts";
+import type { NewCredential, NewUser, World } from "./world.ts";
 
 /** The account that the stand-in plays. */
 export const sandboxAccount = "123456789012";
@@ -17,6 +17,7 @@ const users: Readonly<Record<string, readonly NewCredential[]>> = {
   Bob: [
     { type: "signing-certificate", id: "TA7SMP42TDN5Z26OBPJE7EXAMPLE" },
     { type: "access-key", id: "AKIAIOSFODNN7EXAMPLE", lastUsed },
+    { type: "access-key", id: "AKIAI44QH8DHBEXAMPLE", lastUsed },
     { type: "ssh-public-key", id: "APKAEIBAERJR2EXAMPLE" },
   ],
   sofia: [
@@ -26,6 +27,7 @@ const users: Readonly<Record<string, readonly NewCredential[]>> = {
   "break-glass": [
     { type: "signing-certificate", id: "TABREAKGLASSZ26OBPJEXAMPLE" },
     { type: "access-key", id: "AKIABREAKGLASSEXAMPL" },
+    { type: "access-key", id: "AKIABREAKGLASSSECOND" },
     { type: "ssh-public-key", id: "APKABREAKGLASSEXAMPL" },
     { type: "service-specific-credential", id: "ACCABREAKGLASSEXAMPLE", service: "bedrock.amazonaws.com" },
   ],
@@ -34,25 +36,37 @@ const users: Readonly<Record<string, readonly NewCredential[]>> = {
     { type: "signing-certificate", id: "TALOCKKEEPERZ26OBPJEXAMPLE" },
     { type: "ssh-public-key", id: "APKALOCKKEEPEREXAMPL" },
   ],
+  ledger: [{ type: "access-key", id: "AKIALEDGERKEYEXAMPLE", lastUsed: { ...lastUsed, service: "dynamodb" } }],
+  lonely: [{ type: "access-key", id: "AKIALONELYKEYEXAMPLE" }],
+};
+
+const details: Readonly<Record<string, NewUser>> = {
+  Bob: { tags: { team: "web" } },
+  ledger: { path: "/payments/", tags: { team: "payments", tier: "0" } },
 };
 
 /**
  * Fills an empty world.
- * @param extraUsers how many more for load tests: `load-0001`, … each with the access key `AKIALOAD000000000001`, …
+ * @param extraUsers how many more for load tests: `load-0001`, … with `AKIALOAD000000000001` and another access key, …
  */
 export function seed(world: World, extraUsers = 0): void {
   for (const [name, credentials] of Object.entries(users)) {
-    world.addUser(name, createdAt);
+    world.addUser(name, { createdAt, ...details[name] });
     for (const credential of credentials) world.addCredential(name, { createdAt, ...credential });
   }
   for (let n = 1; n <= extraUsers; n += 1) {
-    const { userName, accessKeyId } = extraUser(n);
-    world.addUser(userName, createdAt);
-    world.addCredential(userName, { type: "access-key", id: accessKeyId, createdAt });
+    const { userName, accessKeyId, otherKeyId } = extraUser(n);
+    world.addUser(userName, { createdAt });
+    for (const id of [accessKeyId, otherKeyId]) world.addCredential(userName, { type: "access-key", id, createdAt });
   }
 }
 
-/** The n-th user for load tests, counted from 1. */
-export function extraUser(n: number): { readonly userName: string; readonly accessKeyId: string } {
-  return { userName: `load-${String(n).padStart(4, "0")}`, accessKeyId: `AKIALOAD${String(n).padStart(12, "0")}` };
+/** The n-th user for load tests, counted from 1, with a second key so that the first one is not the last. */
+export function extraUser(n: number) {
+  const number = String(n).padStart(12, "0");
+  return {
+    userName: `load-${String(n).padStart(4, "0")}`,
+    accessKeyId: `AKIALOAD${number}`,
+    otherKeyId: `AKIAELSE${number}`,
+  } as const;
 }

@@ -30,8 +30,13 @@ export interface SandboxUser {
   readonly id: string;
   readonly arn: string;
   readonly createdAt: number;
+  /** `/` or `/division/team/` */
+  readonly path: string;
+  readonly tags: Readonly<Record<string, string>>;
   readonly credentials: Readonly<Record<CredentialType, Map<string, SandboxCredential>>>;
 }
+
+export type NewUser = Partial<Pick<SandboxUser, "createdAt" | "path" | "tags">>;
 
 export type NewCredential = Pick<SandboxCredential, "type" | "id"> &
   Partial<Pick<SandboxCredential, "createdAt" | "service" | "status" | "lastUsed">>;
@@ -64,17 +69,16 @@ export class World {
     return this.user(userName)?.credentials[type].get(id);
   }
 
-  /**
-   * @param createdAt epoch milliseconds
-   * @throws Error when there is a user of that name already
-   */
-  addUser(name: string, createdAt = Date.now()): SandboxUser {
+  /** @throws Error when there is a user of that name already */
+  addUser(name: string, { createdAt = Date.now(), path = "/", tags = {} }: NewUser = {}): SandboxUser {
     if (this.user(name) !== undefined) throw new Error(`User with name ${name} already exists.`);
     const user = {
       name,
       id: `AIDA${createHash("sha256").update(name.toLowerCase()).digest("hex").slice(0, 17).toUpperCase()}`,
-      arn: `arn:aws:iam::${this.account}:user/${name}`,
+      arn: `arn:aws:iam::${this.account}:user${path}${name}`,
       createdAt,
+      path,
+      tags,
       credentials: Object.fromEntries(
         credentialTypeNames.map((type) => [type, new Map()]),
       ) as SandboxUser["credentials"],

@@ -43,14 +43,16 @@ describe("the seed", () => {
       return [name, all.map(({ id }) => id)];
     });
     expect(Object.fromEntries(credentials)).toMatchObject({
-      Bob: ["TA7SMP42TDN5Z26OBPJE7EXAMPLE", "AKIAIOSFODNN7EXAMPLE", "APKAEIBAERJR2EXAMPLE"],
+      Bob: ["TA7SMP42TDN5Z26OBPJE7EXAMPLE", "AKIAIOSFODNN7EXAMPLE", "AKIAI44QH8DHBEXAMPLE", "APKAEIBAERJR2EXAMPLE"],
       sofia: ["ACCAEXAMPLE123EXAMPLE", "ACCABEDROCK456EXAMPLE"],
-      "break-glass": { length: 4 },
+      "break-glass": { length: 5 },
       lockkeeper: { length: 3 },
+      ledger: ["AKIALEDGERKEYEXAMPLE"],
+      lonely: ["AKIALONELYKEYEXAMPLE"],
     });
   });
 
-  it("has as many users more as are asked for, with an access key each", async () => {
+  it("has as many users more as are asked for, with two access keys each", async () => {
     const large = await startSandboxIam({ extraUsers: 1_500 });
     const list = await postQuery(large.url, { Action: "ListAccessKeys", UserName: "load-0007" });
     expect(elementText(list.text, "AccessKeyId")).toBe("AKIALOAD000000000007");
@@ -177,7 +179,7 @@ describe("a list", () => {
       Action: "ListAccessKeys",
       UserName: "Bob",
       members:
-        /^<AccessKeyMetadata><member><UserName>Bob<\/UserName><AccessKeyId>AKIAIOSFODNN7EXAMPLE<\/AccessKeyId><Status>Active<\/Status><CreateDate>2025-11-03T10:00:00Z<\/CreateDate><\/member><\/AccessKeyMetadata><IsTruncated>false<\/IsTruncated>$/,
+        /^<AccessKeyMetadata><member><UserName>Bob<\/UserName><AccessKeyId>AKIAIOSFODNN7EXAMPLE<\/AccessKeyId><Status>Active<\/Status><CreateDate>2025-11-03T10:00:00Z<\/CreateDate><\/member><member><UserName>Bob<\/UserName><AccessKeyId>AKIAI44QH8DHBEXAMPLE<\/AccessKeyId><Status>Active<\/Status><CreateDate>2025-11-03T10:00:00Z<\/CreateDate><\/member><\/AccessKeyMetadata><IsTruncated>false<\/IsTruncated>$/,
     },
     {
       Action: "ListSSHPublicKeys",
@@ -255,13 +257,16 @@ describe("a list", () => {
 describe("a look-up", () => {
   it("shows a user, the caller where none is named, and all of them", async () => {
     const bob = "<Path>/</Path><UserName>Bob</UserName>";
-    expect((await ask({ Action: "GetUser", UserName: "bob" })).text).toContain(`<User>${bob}`);
+    const { text: shown } = await ask({ Action: "GetUser", UserName: "bob" });
+    expect(shown).toContain(`<User>${bob}`);
+    expect(shown).toContain("<Tags><member><Key>team</Key><Value>web</Value></member></Tags></User>");
     expect(elementText((await ask({ Action: "GetUser" })).text, "Arn")).toBe(
       "arn:aws:iam::123456789012:user/lockkeeper",
     );
     const { text } = await ask({ Action: "ListUsers" });
+    expect(text, "the list tells no tags").not.toContain("<Tags>");
     expect(text.match(/<UserName>[^<]+/g)).toEqual(
-      ["Bob", "sofia", "break-glass", "lockkeeper"].map((name) => `<UserName>${name}`),
+      ["Bob", "sofia", "break-glass", "lockkeeper", "ledger", "lonely"].map((name) => `<UserName>${name}`),
     );
   });
 
