@@ -1,4 +1,3 @@
-import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { countStatement, pruneStatements } from "../../src/audit/prune/statements.ts";
 import { openSqlitePruning } from "../../src/audit/sqlite/prune.ts";
@@ -6,6 +5,7 @@ import { openSqliteReader } from "../../src/audit/sqlite/reader.ts";
 import { openSqliteStore } from "../../src/audit/sqlite/store.ts";
 import { openJournal } from "../../src/audit/store-journal.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
+import { openToRead } from "../fixture/database.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
 import { owner, type PruneFixture, pruneSuite } from "./prune-suite.ts";
 
@@ -28,7 +28,7 @@ describe("pruning a database file", () => {
   it("finds what it looks for by an index, however large the log is", async () => {
     const folder = dataFolder();
     await (await sqliteFixture(folder).open()).close();
-    const db = new DatabaseSync(folder.database, { readOnly: true });
+    const db = openToRead(folder.database);
     const cut = { beforeIndex: 1000, now: 0 };
     const [dropChanges, dropBodies] = pruneStatements(cut, 500, 1000);
     const plan = (sql: string) =>

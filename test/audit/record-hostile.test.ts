@@ -1,5 +1,5 @@
-import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openToRead } from "../fixture/database.ts";
 import { type Gateway, startGateway } from "../fixture/gateway.ts";
 
 const credential = { type: "access-key", id: "AKIAIOSFODNN7EXAMPLE", userName: "Bob" };
@@ -13,7 +13,7 @@ afterEach(() => gateway.close());
 
 /** The stored bytes of every record, read beside the gateway, each of them strict UTF-8 and JSON. */
 function records(): { unmapped: { input?: { change?: { reason?: string } } }; metadata: { event_code: string } }[] {
-  const db = new DatabaseSync(gateway.database, { readOnly: true });
+  const db = openToRead(gateway.database);
   const rows = db.prepare("SELECT CAST(body AS BLOB) AS body FROM records ORDER BY idx").all();
   db.close();
   const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { linkSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
 import { readOldLog } from "../../src/audit/recover/old-log.ts";
@@ -15,6 +14,7 @@ import { openJournal } from "../../src/audit/store-journal.ts";
 import { leafHash } from "../../src/tlog/hash.ts";
 import { aChange, aDenial, anIntent } from "../fixture/changes.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
+import { openToChange, openToRead } from "../fixture/database.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
 import { now, owner, type RecoverFixture, recordsOf, recover, recoverSuite } from "./recover-suite.ts";
 
@@ -35,7 +35,7 @@ function sqliteFixture(): SqliteFixture {
     recovery: async () => openSqliteRecovery({ ...place, file: folder.database }),
     async look(see, sealed) {
       const file = sealed === undefined ? folder.database : folder.database.replace(".db", `.sealed-${sealed}.db`);
-      const db = new DatabaseSync(file, { readOnly: true });
+      const db = openToRead(file);
       try {
         return await see(sqliteSql(db));
       } finally {
@@ -45,13 +45,13 @@ function sqliteFixture(): SqliteFixture {
     reader: async (sealed) =>
       openSqliteReader(sealed === undefined ? folder.database : folder.database.replace(".db", `.sealed-${sealed}.db`)),
     async tamper(sql) {
-      const db = new DatabaseSync(folder.database);
+      const db = openToChange(folder.database);
       db.exec(sql);
       db.close();
     },
     bytes: (hex) => `x'${hex}'`,
     async makeEmpty() {
-      const db = new DatabaseSync(folder.database);
+      const db = openToChange(folder.database);
       db.exec("DELETE FROM keys; INSERT INTO keys (first_size, vkey) VALUES (1, 'anything')");
       db.close();
     },
@@ -118,10 +118,14 @@ describe("recovering a data folder", () => {
     await fixture.destroy();
   });
 
-  it("keeps a gateway from starting meanwhile", async () => {
+  it("keeps a gateway from starting meanwhile, and whoever would read the log", async () => {
     const fixture = await filled();
     const store = await fixture.recovery();
     await expect(fixture.open()).rejects.toThrow(/Another Lockkeeper already works on/);
+    await expect(fixture.reader()).rejects.toMatchObject({
+      code: "audit-unreadable",
+      message: expect.stringContaining("another process has it locked, as a recovery does. Try again"),
+    });
     await store.close();
     await (await fixture.open()).close();
     await fixture.destroy();
@@ -165,7 +169,7 @@ describe("recovering a data folder", () => {
     const fixture = sqliteFixture();
     const change = aChange();
     const { record, change: row } = anIntent(change, now);
-    const db = new DatabaseSync(fixture.folder.database);
+    const db = openToChange(fixture.folder.database);
     db.exec("CREATE TABLE migrations (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL) STRICT");
     db.exec(version1);
     db.exec(`INSERT INTO migrations VALUES (1, 'then'); INSERT INTO settings VALUES ('owner', '${owner}')`);
@@ -213,7 +217,7 @@ describe("recovering a data folder", () => {
     const change = aChange();
     await journal.begin(anIntent(change, now));
     await journal.close();
-    const db = new DatabaseSync(fixture.folder.database, { readOnly: true });
+    const db = openToRead(fixture.folder.database);
     const plans: string[] = [];
     const sql: Sql = {
       async all(text, ...values) {

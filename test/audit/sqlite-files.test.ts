@@ -1,5 +1,5 @@
 import { copyFileSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { backup, DatabaseSync } from "node:sqlite";
+import { backup } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Journal } from "../../src/audit/journal.ts";
 import { commit } from "../../src/audit/sqlite/commit.ts";
@@ -7,6 +7,7 @@ import { Connection } from "../../src/audit/sqlite/connection.ts";
 import { openSqliteReader } from "../../src/audit/sqlite/reader.ts";
 import { aChange, aDenial } from "../fixture/changes.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
+import { openToChange, openToRead } from "../fixture/database.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
 import { openOn, owner, recordsIn } from "./sqlite-fixture.ts";
 
@@ -34,13 +35,13 @@ describe("a SQLite log whose files are touched while it runs", () => {
   /** What is in the write-ahead log goes into the database, as it does by itself every thousand pages. */
   const checkpoint = () => {
     // The journal's looks at the file read in it too.
-    const db = new DatabaseSync(file, { timeout: 5_000 });
+    const db = openToChange(file);
     expect(db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()).toMatchObject({ busy: 0 });
     db.close();
   };
   const copyOf = async () => {
     const copy = `${file}.copy`;
-    const db = new DatabaseSync(file, { readOnly: true });
+    const db = openToRead(file);
     await backup(db, copy);
     db.close();
     return copy;
@@ -129,7 +130,7 @@ describe("a SQLite log whose files are touched while it runs", () => {
   it("is recognised as rolled back when SQLite itself restores an older copy into it", async () => {
     const copy = await copyOf();
     await deny(journal);
-    const older = new DatabaseSync(copy, { readOnly: true });
+    const older = openToRead(copy);
     await backup(older, file);
     older.close();
     await becomesUnhealthy(journal);

@@ -1,8 +1,8 @@
-import { DatabaseSync } from "node:sqlite";
 import type { Journal } from "../../src/audit/journal.ts";
 import { openSqliteStore, type SqliteStoreOptions } from "../../src/audit/sqlite/store.ts";
 import { openJournal } from "../../src/audit/store-journal.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
+import { openToChange, openToRead } from "../fixture/database.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
 import type { JournalFixture } from "./journal-suite.ts";
 
@@ -76,7 +76,7 @@ export function recordsIn(file: string) {
 
 /** Takes a log back to an older size. */
 export function cut(file: string, size: number): void {
-  const db = new DatabaseSync(file);
+  const db = openToChange(file);
   try {
     db.exec(`
       BEGIN;
@@ -94,7 +94,7 @@ export function cut(file: string, size: number): void {
 }
 
 function change(file: string, sql: string, ...values: (string | number | null | Uint8Array)[]): void {
-  const db = new DatabaseSync(file);
+  const db = openToChange(file);
   try {
     db.prepare(sql).run(...values);
   } finally {
@@ -103,7 +103,7 @@ function change(file: string, sql: string, ...values: (string | number | null | 
 }
 
 function rowsOf(file: string, sql: string) {
-  const db = new DatabaseSync(file, { readOnly: true });
+  const db = openToRead(file);
   try {
     return db.prepare(sql).all();
   } finally {

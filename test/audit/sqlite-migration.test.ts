@@ -1,9 +1,9 @@
-import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Journal } from "../../src/audit/journal.ts";
 import { GrowingTree } from "../../src/tlog/growing-tree.ts";
 import { aChange, aDenial, anIntent } from "../fixture/changes.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
+import { openToChange } from "../fixture/database.ts";
 import { makeLog01 } from "../fixture/log-0.1.ts";
 import { provenBody } from "./journal-suite-receipts.ts";
 import { openOn, owner, recordsIn } from "./sqlite-fixture.ts";
@@ -32,13 +32,13 @@ describe("a SQLite database of Lockkeeper 0.1", () => {
 
   const stored = () => textsOf("SELECT idx, body, leaf_hash FROM records ORDER BY idx");
   const textsOf = (sql: string) => {
-    const db = new DatabaseSync(file);
+    const db = openToChange(file);
     const rows = db.prepare(sql).all();
     db.close();
     return rows.map((row) => Object.values(row).map(String));
   };
   const change = (sql: string) => {
-    const db = new DatabaseSync(file);
+    const db = openToChange(file);
     db.exec(sql);
     db.close();
   };
@@ -119,7 +119,7 @@ describe("a SQLite database of schema version 2", () => {
     const folder = dataFolder();
     makeLog01(folder.database, owner, 3);
     await (await openOn(folder.database)).close();
-    const db = new DatabaseSync(folder.database);
+    const db = openToChange(folder.database);
     // As version 2 had it.
     db.exec(`
       DROP TABLE signatures;
@@ -161,7 +161,7 @@ describe("a SQLite database from before 0.1", () => {
   it("is not touched, and is said to be one", async () => {
     const folder = dataFolder();
     makeLog01(folder.database, owner, 3);
-    const db = new DatabaseSync(folder.database);
+    const db = openToChange(folder.database);
     db.exec("DROP TABLE settings");
     await expect(openOn(folder.database)).rejects.toThrow(/was written by a Lockkeeper from before release 0\.1/);
     expect(db.prepare("SELECT count(*) AS records FROM records").get()).toMatchObject({ records: 6 });

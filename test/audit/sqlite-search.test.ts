@@ -1,4 +1,3 @@
-import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Journal } from "../../src/audit/journal.ts";
 import type { Operation } from "../../src/audit/operation.ts";
@@ -6,6 +5,7 @@ import { commit } from "../../src/audit/sqlite/commit.ts";
 import { Connection } from "../../src/audit/sqlite/connection.ts";
 import { aDenial } from "../fixture/changes.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
+import { openToChange } from "../fixture/database.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
 import { keyChange, now } from "./journal-samples.ts";
 import { openOn, owner } from "./sqlite-fixture.ts";
@@ -63,7 +63,7 @@ describe("a search in a SQLite log of several stretches", () => {
   });
 
   it("keeps no keys of changes that were pruned", () => {
-    const db = new DatabaseSync(folder.database);
+    const db = openToChange(folder.database);
     const keys = () => db.prepare("SELECT what, count(*) AS keys FROM found_by GROUP BY what ORDER BY what").all();
     // Of the four stretches that are full.
     const kept = (count: number) => ["credential", "principal", "user"].map((what) => ({ what, keys: count }));

@@ -1,13 +1,13 @@
 import { once } from "node:events";
-import { chmodSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import type { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Journal } from "../../src/audit/journal.ts";
 import { openDatabase } from "../../src/audit/sqlite/database.ts";
 import { aChange, aDenial, anIntent } from "../fixture/changes.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
+import { openToChange } from "../fixture/database.ts";
 import { nextTestKey, rotatedLogKeys, testKey, testLogKeys } from "../fixture/log-keys.ts";
 import { journalSuite } from "./journal-suite.ts";
 import { openOn, owner, recordsIn, sqliteFixture } from "./sqlite-fixture.ts";
@@ -110,6 +110,21 @@ describe("the SQLite store", () => {
     other.remove();
   });
 
+  it("has let go of its files when it says that it cannot be opened", async () => {
+    const other = dataFolder();
+    const journal = await openOn(other.database);
+    await journal.deny(aDenial(aChange()));
+    await journal.close();
+    await (await openOn(other.database, { keys: rotatedLogKeys })).close();
+    const replaced = { ...rotatedLogKeys, signingKey: testLogKeys.signingKey };
+    // More than once: left to the end of its thread, they would be let go of in time now and then.
+    for (let tries = 0; tries < 5; tries += 1) {
+      await expect(openOn(other.database, { keys: replaced })).rejects.toThrow(/was replaced by/);
+      expect(readdirSync(other.path).sort()).toEqual(["gateway.lock", "lockkeeper.db"]);
+    }
+    other.remove();
+  });
+
   it("finds everything again after it was closed", async () => {
     const change = aChange();
     const first = await journalOn(true);
@@ -134,7 +149,7 @@ describe("the SQLite store", () => {
   it("says which file cannot be used, and why", async () => {
     const other = dataFolder();
     const file = join(other.path, "lockkeeper.db");
-    new DatabaseSync(file).close();
+    openToChange(file).close();
     writeFileSync(file, "this is no database at all, but long enough to be looked at as one ".repeat(20));
     chmodSync(file, 0o600);
     await expect(journalOn(true, file)).rejects.toMatchObject({
@@ -146,7 +161,7 @@ describe("the SQLite store", () => {
 
   it("opens while another process is writing", async () => {
     await (await journalOn(false)).close();
-    const writer = new DatabaseSync(folder.database);
+    const writer = openToChange(folder.database);
     writer.exec("BEGIN IMMEDIATE");
     await journalOn(true);
     writer.close();
@@ -192,7 +207,7 @@ describe("the SQLite store", () => {
 
   it("does not touch a database that a newer Lockkeeper wrote", async () => {
     const other = dataFolder();
-    const db = new DatabaseSync(other.database);
+    const db = openToChange(other.database);
     db.exec("CREATE TABLE migrations (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL) STRICT");
     db.exec("INSERT INTO migrations VALUES (999, 'later')");
     db.close();

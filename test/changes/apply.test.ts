@@ -1,8 +1,8 @@
-import { DatabaseSync } from "node:sqlite";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Intent } from "../../src/audit/journal.ts";
 import { Reconciler } from "../../src/changes/reconcile.ts";
 import { LockkeeperError } from "../../src/errors.ts";
+import { openToRead } from "../fixture/database.ts";
 import { type Gateway, type GatewayOptions, startGateway } from "../fixture/gateway.ts";
 
 const path = "/v1/status-changes";
@@ -27,7 +27,7 @@ const statusInIam = async () => {
 
 /** What stands in the database's records, in order, as somebody sees it who opens the file beside the gateway. */
 function recorded(): { code: string; correlation: string; body: Record<string, unknown> }[] {
-  const db = new DatabaseSync(gateway.database, { readOnly: true });
+  const db = openToRead(gateway.database);
   const rows = db.prepare("SELECT body FROM records ORDER BY idx").all();
   db.close();
   return rows.map((row) => {

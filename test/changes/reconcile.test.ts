@@ -1,8 +1,8 @@
-import { DatabaseSync } from "node:sqlite";
 import { openPostgresStore } from "../../src/audit/postgres/store.ts";
 import { openSqliteStore } from "../../src/audit/sqlite/store.ts";
 import { openJournal } from "../../src/audit/store-journal.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
+import { openToRead } from "../fixture/database.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
 import { newSchema, postgresDatabase, recordsIn } from "../fixture/postgres.ts";
 import { reconcileSuite } from "./reconcile-suite.ts";
@@ -25,7 +25,7 @@ reconcileSuite("SQLite", async () => {
   return {
     journals,
     async codes(changeId) {
-      const db = new DatabaseSync(folder.database, { readOnly: true });
+      const db = openToRead(folder.database);
       const rows = db.prepare("SELECT body FROM records ORDER BY idx").all();
       db.close();
       return codesOf(

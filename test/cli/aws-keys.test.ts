@@ -1,6 +1,5 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { isAwsKey, type Journal } from "../../src/audit/journal.ts";
 import { openSqliteStore } from "../../src/audit/sqlite/store.ts";
@@ -17,6 +16,7 @@ import { type CreateKeyArguments, createKey, revokeKey } from "../../src/cli/key
 import { listKeys } from "../../src/cli/list-keys.ts";
 import { TestClock } from "../fixture/clock.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
+import { openToChange, openToRead } from "../fixture/database.ts";
 import { allOf, refusal } from "../fixture/errors.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
 
@@ -70,7 +70,7 @@ async function ring(encryption = old) {
 
 /** The records about a key, as they stand in the log. */
 function records(id: string) {
-  const db = new DatabaseSync(folder.database, { readOnly: true });
+  const db = openToRead(folder.database);
   const rows = db.prepare("SELECT body FROM records WHERE correlation = ? ORDER BY idx").all(id);
   db.close();
   return rows.map(({ body }) => JSON.parse(String(body)));
@@ -196,7 +196,7 @@ describe("keys revoke", () => {
   test("takes the secret out of the store, so that the row cannot be made live again", async () => {
     const { id } = await create();
     await revokeKey(options(), id);
-    const db = new DatabaseSync(folder.database);
+    const db = openToChange(folder.database);
     db.exec("UPDATE api_keys SET revoked_at = NULL");
     db.close();
     const keys = await ring();
@@ -235,7 +235,7 @@ describe("keys rotate-encryption", () => {
 
   test("tells which pairs it could not decrypt, and does the others", async () => {
     const [good, bad] = [await create(), await create()];
-    const db = new DatabaseSync(folder.database);
+    const db = openToChange(folder.database);
     db.prepare("UPDATE api_keys SET expires_at = expires_at + 1 WHERE id = ?").run(bad.id);
     db.close();
     const error = await refusal(rotateEncryption(options(rotated)));

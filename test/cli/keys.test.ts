@@ -1,5 +1,4 @@
 import { mkdirSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { isAwsKey, type Journal } from "../../src/audit/journal.ts";
 import { openSqliteStore } from "../../src/audit/sqlite/store.ts";
@@ -10,6 +9,7 @@ import { type CreateKeyArguments, createKey, revokeKey } from "../../src/cli/key
 import { listKeys } from "../../src/cli/list-keys.ts";
 import { TestClock } from "../fixture/clock.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
+import { openToRead } from "../fixture/database.ts";
 import { allOf, refusal } from "../fixture/errors.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
 
@@ -55,7 +55,7 @@ async function create(changes: Partial<CreateKeyArguments> = {}): Promise<{ key:
 
 /** The records about a key, as they stand in the log. */
 function records(id: string) {
-  const db = new DatabaseSync(folder.database, { readOnly: true });
+  const db = openToRead(folder.database);
   const rows = db.prepare("SELECT body FROM records WHERE correlation = ? ORDER BY idx").all(id);
   db.close();
   return rows.map(({ body }) => JSON.parse(String(body)));

@@ -1,4 +1,3 @@
-import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import { sandboxConfig } from "../../src/config.ts";
@@ -11,6 +10,7 @@ import { sandboxKeyPairs, sandboxTokens } from "../../src/sandbox/principals.ts"
 import site from "../../src/sandbox/site.json" with { type: "json" };
 import { parseSigner } from "../../src/tlog/note.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
+import { openToRead } from "../fixture/database.ts";
 import { change, loadCredential, recordedSteps, until } from "./gate.ts";
 import { seededRandom } from "./random.ts";
 import { report } from "./summary.ts";
@@ -117,7 +117,7 @@ function isOpen(codes: readonly string[]): boolean {
 
 /** Records whose time is before that of the record before them. */
 function stepsBackInTime(database: string): number {
-  const db = new DatabaseSync(database, { readOnly: true });
+  const db = openToRead(database);
   try {
     const times = db
       .prepare("SELECT time FROM records ORDER BY idx")

@@ -11,8 +11,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openToChange } from "../fixture/database.ts";
 import { startProgram, stopAll } from "../fixture/processes.ts";
 import { prepareService, type Service } from "../fixture/service.ts";
 import { change, loadCredential, main, receivedUpdates, stopped } from "./gate.ts";
@@ -91,7 +91,7 @@ describe("a database file that, under the running service,", () => {
     {
       name: "takes in its write-ahead log",
       act: () => {
-        const db = new DatabaseSync(service.database);
+        const db = openToChange(service.database);
         db.exec("PRAGMA wal_checkpoint(PASSIVE)");
         db.close();
       },

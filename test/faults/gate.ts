@@ -1,11 +1,11 @@
 import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import type { LogReader } from "../../src/audit/log-reader.ts";
 import { verifyLog } from "../../src/audit/verify/verify-log.ts";
 import type { Fault } from "../../src/sandbox/iam/faults.ts";
 import { extraUser } from "../../src/sandbox/iam/seed.ts";
+import { openToRead } from "../fixture/database.ts";
 
 export const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
@@ -27,7 +27,7 @@ export type Json = Record<string, unknown>;
 
 /** Event codes of every change in a log, read by somebody who opens the file. */
 export function recordedSteps(database: string): Map<string, string[]> {
-  const db = new DatabaseSync(database, { readOnly: true });
+  const db = openToRead(database);
   const steps = new Map<string, string[]>();
   for (const row of db.prepare("SELECT correlation, body FROM records ORDER BY idx").iterate()) {
     const code = String(JSON.parse(String(row["body"])).metadata.event_code);
@@ -91,7 +91,7 @@ export async function until(holds: () => boolean | Promise<boolean>): Promise<vo
 
 /** Ids (`metadata.uid`) of all records in a log. */
 export function recordUids(database: string): Set<string> {
-  const db = new DatabaseSync(database, { readOnly: true });
+  const db = openToRead(database);
   try {
     return new Set(
       db
@@ -106,7 +106,7 @@ export function recordUids(database: string): Set<string> {
 
 /** Leaf hashes of all records in a log, as hex, in order; read by somebody who opens the file. */
 export function leafHashes(database: string): string[] {
-  const db = new DatabaseSync(database, { readOnly: true });
+  const db = openToRead(database);
   try {
     const rows = db.prepare("SELECT idx, lower(hex(leaf_hash)) AS hash FROM records ORDER BY idx").all();
     return rows.map(({ idx, hash }, index) => (idx === index ? String(hash) : `out of place at ${index}`));

@@ -1,7 +1,7 @@
-import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { leafHash } from "../../src/tlog/hash.ts";
 import { verifyProof } from "../../src/tlog/tlog-proof.ts";
+import { openToRead } from "../fixture/database.ts";
 import { type Gateway, startGateway } from "../fixture/gateway.ts";
 
 const body = {
@@ -45,7 +45,7 @@ const codes = ({ items }: Page) => items.map(({ record }) => record?.metadata.ev
 
 /** The newest record, as another process finds it on disk. */
 function newestOnDisk(): { readonly index: number; readonly body: unknown } {
-  const db = new DatabaseSync(gateway.database, { readOnly: true });
+  const db = openToRead(gateway.database);
   try {
     const row = db.prepare("SELECT idx, body FROM records ORDER BY idx DESC LIMIT 1").get();
     return { index: Number(row?.["idx"]), body: JSON.parse(String(row?.["body"])) };

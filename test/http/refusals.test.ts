@@ -1,9 +1,9 @@
-import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { AuditRecord, Receipt } from "../../src/audit/journal.ts";
 import { LockkeeperError } from "../../src/errors.ts";
 import { Refusals } from "../../src/http/refusals.ts";
 import { TestClock } from "../fixture/clock.ts";
+import { openToRead } from "../fixture/database.ts";
 import { type Gateway, startGateway } from "../fixture/gateway.ts";
 
 const body = {
@@ -38,7 +38,7 @@ describe("refusals that policy never sees", () => {
   afterEach(() => gateway.close());
 
   function records() {
-    const db = new DatabaseSync(gateway.database, { readOnly: true });
+    const db = openToRead(gateway.database);
     const rows = db.prepare("SELECT body FROM records ORDER BY idx").all();
     db.close();
     return kept(rows.map((row) => ({ body: String(row["body"]) })));

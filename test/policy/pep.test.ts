@@ -1,4 +1,3 @@
-import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Journal } from "../../src/audit/journal.ts";
 import { openSqliteStore } from "../../src/audit/sqlite/store.ts";
@@ -16,6 +15,7 @@ import {
 } from "../../src/policy/pep.ts";
 import { TestClock } from "../fixture/clock.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
+import { openToRead } from "../fixture/database.ts";
 import { tellingFacts } from "../fixture/facts.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
 import { compileRego, pdpWith, sandboxData, shippedBundle } from "./policies.ts";
@@ -49,7 +49,7 @@ function pep(pdp: Pdp = shipped, ownUserNames: readonly string[] = ["lockkeeper"
 
 /** The log as another process would find it on disk. */
 function recordsOnDisk(): readonly { readonly metadata: { readonly event_code: string } }[] {
-  const db = new DatabaseSync(folder.database, { readOnly: true });
+  const db = openToRead(folder.database);
   try {
     return db
       .prepare("SELECT body FROM records ORDER BY idx")

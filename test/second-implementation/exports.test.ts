@@ -1,6 +1,5 @@
 import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeExport } from "../../src/audit/export/write-export.ts";
 import type { LogEntry, LogReader } from "../../src/audit/log-reader.ts";
@@ -11,6 +10,7 @@ import { leafHash } from "../../src/tlog/hash.ts";
 import { generateKey, parseSigner, signNote } from "../../src/tlog/note.ts";
 import { appended, everyWay } from "../audit/verify/real-log.ts";
 import { dataFolder } from "../fixture/data-folder.ts";
+import { openToChange } from "../fixture/database.ts";
 import { nextTestKey, rotatedLogKeys, testKey } from "../fixture/log-keys.ts";
 import { buildSecondImplementation, secondOpinion } from "./go.ts";
 
@@ -31,7 +31,7 @@ const opinions = (keys: string, ...paths: string[]) => secondOpinion(binary, "ex
 async function realExport(path: string): Promise<void> {
   await appended(folder.database, everyWay);
   await appended(folder.database, (log) => log.denied(5), rotatedLogKeys);
-  const db = new DatabaseSync(folder.database);
+  const db = openToChange(folder.database);
   db.exec("UPDATE records SET body = NULL WHERE idx IN (3, 4, 5, 9)");
   db.close();
   const reader = openSqliteReader(folder.database);

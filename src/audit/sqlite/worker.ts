@@ -43,12 +43,15 @@ parentPort?.on("message", (request: WorkerRequest) => {
 parentPort?.postMessage({ id: 0, result: undefined } satisfies WorkerReply);
 
 function openLog(): Connection {
+  let opened: Connection | undefined;
   try {
-    const opened = new Connection({ file, owner, keys });
+    opened = new Connection({ file, owner, keys });
     takeUpKey(opened, exclusive, now);
     return opened;
   } catch (cause) {
-    // Not only when this thread has ended: whoever hears of it may try something else at once.
+    // Not only when this thread has ended: whoever hears of it may try something else at once, and the last connection
+    // that is closed locks the database for a moment.
+    opened?.close();
     unlock?.();
     const message = `The audit database ${file} cannot be used: ${messageOf(cause)}.`;
     throw new LockkeeperError("audit-unavailable", message, {}, { cause });

@@ -1,8 +1,9 @@
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { formatCheckpoint } from "../../../src/tlog/checkpoint.ts";
 import { GrowingTree } from "../../../src/tlog/growing-tree.ts";
 import { leafHash } from "../../../src/tlog/hash.ts";
 import { parseSigner, signNote } from "../../../src/tlog/note.ts";
+import { openToChange } from "../../fixture/database.ts";
 import { testKey } from "../../fixture/log-keys.ts";
 
 /** Somebody who can write to the database's file. */
@@ -10,7 +11,7 @@ export class Attacker {
   readonly db: DatabaseSync;
 
   constructor(file: string) {
-    this.db = new DatabaseSync(file);
+    this.db = openToChange(file);
   }
 
   run(sql: string, ...values: (string | number | Uint8Array | null)[]): void {

@@ -1,4 +1,3 @@
-import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sandboxConfig } from "../../../src/config.ts";
 import { type Gateway, startGateway } from "../../../src/gateway.ts";
@@ -8,6 +7,7 @@ import { type SandboxIam, startSandboxIam } from "../../../src/sandbox/iam/serve
 import { sandboxKeyPairs, sandboxTokens } from "../../../src/sandbox/principals.ts";
 import site from "../../../src/sandbox/site.json" with { type: "json" };
 import { dataFolder } from "../../fixture/data-folder.ts";
+import { openToRead } from "../../fixture/database.ts";
 import { account, alice, bob, proofOf, stsConfig } from "./proofs.ts";
 import { StrictSts } from "./strict-sts.ts";
 
@@ -51,7 +51,7 @@ describe("a caller whom AWS vouches for", () => {
   test("is judged by policy as any other, and is on record as who AWS says", async () => {
     const response = await switchOff(alice, "Bob", "AKIAIOSFODNN7EXAMPLE");
     expect([response.status, await response.json()]).toEqual([201, expect.objectContaining({ outcome: "applied" })]);
-    const database = new DatabaseSync(folder.database, { readOnly: true });
+    const database = openToRead(folder.database);
     const bodies = database
       .prepare("SELECT CAST(body AS TEXT) AS body FROM records")
       .all()
