@@ -3,7 +3,9 @@ import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqli
 import { pathToFileURL } from "node:url";
 import { LockkeeperError } from "../../errors.ts";
 import type { LogEntry, LogReader, StoredCheckpoint, StoredNode } from "../log-reader.ts";
+import { BUSY_TIMEOUT_MS } from "./database.ts";
 import { assertNotEmptied } from "./log-files.ts";
+import { codeOf, messageOf, SQLITE_BUSY } from "./sqlite-error.ts";
 
 /** Records that are read at once; each has up to 64 KiB. */
 const CHUNK = 512;
@@ -111,17 +113,23 @@ function open(file: string): DatabaseSync {
   assertNotEmptied(file);
   const url = pathToFileURL(file);
   url.searchParams.set("mode", "ro");
+  let db: DatabaseSync | undefined;
   try {
-    const db = new DatabaseSync(url, { timeout: 1500 });
+    db = new DatabaseSync(url, { timeout: BUSY_TIMEOUT_MS });
     db.prepare("SELECT 1 FROM sqlite_master").get();
     return db;
   } catch (error) {
+    db?.close();
+    // Somebody writes to it: it must not be read as one that nobody writes to.
+    if (codeOf(error) === SQLITE_BUSY) throw error;
     const hasLog = (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
     if (hasLog || statSync(file, { throwIfNoEntry: false }) === undefined) throw error;
     url.searchParams.set("immutable", "1");
     return new DatabaseSync(url);
   }
 }
+
+const BUSY = "another process has it locked, as a recovery does. Try again when that has ended";
 
 function checkpoint(row: Record<string, SQLOutputValue>): StoredCheckpoint {
   return { size: Number(row["size"]), note: String(row["note"]) };
@@ -135,7 +143,7 @@ function guarded<T>(file: string, read: () => T): T {
   try {
     return read();
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = codeOf(cause) === SQLITE_BUSY ? BUSY : messageOf(cause);
     throw new LockkeeperError("audit-unreadable", `Cannot read an audit log from ${file}: ${why}.`, {}, { cause });
   }
 }
