@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openPostgresReader } from "../../src/audit/postgres/reader.ts";
 import { openPostgresRecovery } from "../../src/audit/postgres/recover.ts";
 import { openPostgresStore } from "../../src/audit/postgres/store.ts";
@@ -67,6 +67,24 @@ describe("recovering a schema", () => {
     });
     await gateway.close();
     expect(await recover(fixture)).toMatchObject({ sealed: { place: `schema ${fixture.schema}_sealed_1`, size: 1 } });
+  });
+
+  it("waits for an instance that has just ended, which the server notices only after a moment", async () => {
+    const fixture = await filled();
+    const gateway = await fixture.open();
+    const recovered = recover(fixture);
+    await vi.waitUntil(
+      async () => {
+        const [waiting] = await database.admin(
+          `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+        );
+        return waiting;
+      },
+      { timeout: 20_000, interval: 20 },
+    );
+    await gateway.close();
+    expect(await recovered).toMatchObject({ sealed: { size: 1 } });
   });
 
   it("leaves nothing to write to in the sealed schema", async () => {

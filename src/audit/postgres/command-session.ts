@@ -18,7 +18,7 @@ export interface CommandSession {
 }
 
 /** Milliseconds for which a row or a table that somebody else holds is waited for. */
-const LOCK_TIMEOUT_MS = 10_000;
+export const LOCK_TIMEOUT_MS = 10_000;
 
 /**
  * A session for one command that works on the log for as long as it takes.

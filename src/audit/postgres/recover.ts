@@ -6,12 +6,20 @@ import { type LogIdentity, type LogKeys, logIdentity } from "../log-keys.ts";
 import type { NewLog } from "../recover/carry-over.ts";
 import type { RecoverableStore } from "../recover/recover.ts";
 import type { Sql } from "../sql.ts";
-import { type CommandSessionOptions, openCommandSession } from "./command-session.ts";
+import { type CommandSessionOptions, LOCK_TIMEOUT_MS, openCommandSession } from "./command-session.ts";
 import { appendBatch, type Bound, type LockedHead, writeTables } from "./flush.ts";
 import { bringUpToDate } from "./migrations.ts";
 import { PostgresTables } from "./postgres-tables.ts";
-import { type Row, roleName, writersLock } from "./session.ts";
+import { type Row, roleName, sqlState, writersLock } from "./session.ts";
 import { workingSet } from "./working-set.ts";
+
+/**
+ * The server notices only after a moment that whoever wrote has ended, and keeps their lock so long. Shorter than a
+ * gateway waits for the lock: one that connects meanwhile goes on when this is refused.
+ */
+const FAREWELL_MS = 3_000;
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const LOCK_NOT_AVAILABLE = "55P03";
 
 /**
  * The log in a schema of PostgreSQL, to be given up for a new one in one transaction. What is sealed is the schema
@@ -76,14 +84,19 @@ export async function openPostgresRecovery(
 
 /** @throws LockkeeperError when somebody is connected to write; nobody else will be as long as this session lasts */
 async function holdAlone(client: pg.Client, schema: string): Promise<void> {
-  const { rows } = await client.query<Row>("SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS alone", [
-    writersLock(schema),
-  ]);
-  if (rows[0]?.["alone"] === true) return;
-  throw new LockkeeperError(
-    "audit-unavailable",
-    `Gateways or commands are connected to write to the log in schema ${schema}. Stop every instance first, on all machines: a log is given up for all of them.`,
-  );
+  try {
+    await client.query("SELECT set_config('lock_timeout', $1, false)", [String(FAREWELL_MS)]);
+    await client.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [writersLock(schema)]);
+    await client.query("SELECT set_config('lock_timeout', $1, false)", [String(LOCK_TIMEOUT_MS)]);
+  } catch (cause) {
+    if (sqlState(cause) !== LOCK_NOT_AVAILABLE) throw cause;
+    throw new LockkeeperError(
+      "audit-unavailable",
+      `Gateways or commands are connected to write to the log in schema ${schema}. Stop every instance first, on all machines: a log is given up for all of them.`,
+      {},
+      { cause },
+    );
+  }
 }
 
 /** Lets a log of schema version 1, which had no signatures, look like one of the present. Writes nothing to it. */
