@@ -9,5 +9,6 @@ export default defineConfig({
     // Many tests start real servers, databases and compilers; a limit here only ends what hangs.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
   },
 });

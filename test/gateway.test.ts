@@ -55,7 +55,8 @@ const events = () => [...recordedSteps(folder.database).values()].flat();
 describe("stopping a gateway", () => {
   it("waits for a change that was cut off, and then writes what became of it", async () => {
     const { url, close } = await start({ shutdown: { announceMs: 0, graceMs: 0 } });
-    iam.faults.next({ kind: "latency", ms: 300, action: "UpdateAccessKey" });
+    const held = Promise.withResolvers<void>();
+    iam.beforeAnswer = () => held.promise;
     const answer = fetch(`${url}/v1/status-changes`, {
       method: "POST",
       headers: { authorization: "Bearer sandbox-oncall", "content-type": "application/json" },
@@ -65,8 +66,10 @@ describe("stopping a gateway", () => {
       }),
     }).catch(() => "cut off");
     await expect.poll(() => iam.journal.calls("UpdateAccessKey")).toBe(1);
-    await close();
+    const closed = close();
     expect(await answer).toBe("cut off");
+    held.resolve();
+    await closed;
     expect(events()).toEqual([
       "lockkeeper.service.started",
       "lockkeeper.policy.activated",

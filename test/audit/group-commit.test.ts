@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { GroupCommit } from "../../src/audit/group-commit.ts";
 import type { Operation, OperationOutcome } from "../../src/audit/operation.ts";
 import { outcomeRecord } from "../../src/audit/record.ts";
@@ -107,12 +107,15 @@ describe("group commit", () => {
   });
 
   it("does not send to the store what expired in the queue", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
     const store = heldStore();
     const writes = new GroupCommit(store, { deadlineMs: 5, maxQueue: 4 });
-    const results = await Promise.allSettled([
-      writes.write(denial()),
-      store.reached(1).then(() => writes.write(denial())),
-    ]);
+    const first = writes.write(denial());
+    await store.reached(1);
+    const both = Promise.allSettled([first, writes.write(denial())]);
+    vi.advanceTimersByTime(5);
+    const results = await both;
     expect(results.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
     const next = denial();
     const written = writes.write(next);

@@ -38,7 +38,7 @@ export function poisonSuite(given: () => JournalFixture): void {
       journal = await fixture.reopen({ probeMs: 20 });
       expect(journal.healthy()).toBe(true);
       await fixture.tamper.cut(3);
-      await vi.waitFor(() => expect(journal.healthy()).toBe(false), { timeout: 5_000, interval: 20 });
+      await vi.waitFor(() => expect(journal.healthy()).toBe(false), { timeout: 20_000, interval: 20 });
       await expect(deny(journal)).rejects.toThrow(/rolled back/);
     });
 

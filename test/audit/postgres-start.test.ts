@@ -192,7 +192,7 @@ describe("opening a log in PostgreSQL", () => {
     const schema = newSchema();
     const place = { dataDir: folder.path, postgres: { ...database.address, schema } };
     const store = await openStore(place, { exclusive: true, owner, keys: testLogKeys });
-    const journal = openJournal(store, { deadlineMs: 5000, maxQueue: 100 });
+    const journal = openJournal(store, { deadlineMs: 20_000, maxQueue: 100 });
     expect((await journal.deny(aDenial(aChange()))).index).toBe(0);
     await journal.close();
     expect(await recordsIn(database, schema)).toHaveLength(1);

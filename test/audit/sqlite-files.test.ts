@@ -15,7 +15,7 @@ const deny = (journal: Journal) => journal.deny(aDenial(aChange()));
 
 /** As the journal has it, without anybody writing. */
 const becomesUnhealthy = (journal: Journal) =>
-  vi.waitFor(() => expect(journal.healthy()).toBe(false), { timeout: 5_000, interval: 10 });
+  vi.waitFor(() => expect(journal.healthy()).toBe(false), { timeout: 20_000, interval: 10 });
 
 describe("a SQLite log whose files are touched while it runs", () => {
   let folder: ReturnType<typeof dataFolder>;
@@ -53,7 +53,7 @@ describe("a SQLite log whose files are touched while it runs", () => {
     await expect(deny(journal)).rejects.toThrow(/lockkeeper\.db was removed under the running service/);
     expect(statSync(file, { throwIfNoEntry: false })).toBeUndefined();
     renameSync(`${file}.aside`, file);
-    await vi.waitFor(() => expect(journal.healthy()).toBe(true), { timeout: 5_000, interval: 10 });
+    await vi.waitFor(() => expect(journal.healthy()).toBe(true), { timeout: 20_000, interval: 10 });
     expect((await deny(journal)).index).toBe(5);
   });
 

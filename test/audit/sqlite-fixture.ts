@@ -14,7 +14,7 @@ export async function openOn(
   { probeMs = 600_000, ...options }: Partial<SqliteStoreOptions> & { readonly probeMs?: number } = {},
 ): Promise<Journal> {
   const store = await openSqliteStore(file, { exclusive: true, owner, keys: testLogKeys, ...options });
-  return openJournal(store, { deadlineMs: 5000, maxQueue: 10_000, probeMs });
+  return openJournal(store, { deadlineMs: 20_000, maxQueue: 10_000, probeMs });
 }
 
 /** A log in a data folder of its own. */

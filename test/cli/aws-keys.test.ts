@@ -33,7 +33,7 @@ beforeEach(async () => {
   folder = dataFolder();
   mkdirSync(folder.path, { recursive: true });
   const store = await openSqliteStore(folder.database, { exclusive: false, owner: "sandbox", keys: testLogKeys });
-  journal = openJournal(store, { deadlineMs: 5_000, maxQueue: 64 });
+  journal = openJournal(store, { deadlineMs: 20_000, maxQueue: 64 });
   clock = new TestClock();
   printed = [];
   noted = [];

@@ -112,9 +112,9 @@ describe("lockkeeper set-status", () => {
   });
 
   it("whose outcome is not known says so, where to look, and ends as nothing else does", async () => {
-    const of = await startGateway({ deadlineMs: 150 });
-    of.standIn.faults.next({ kind: "lost", action: "Update*" });
-    of.standIn.faults.next({ kind: "throttle", action: "List*", times: "always" });
+    const of = await startGateway();
+    of.standIn.faults.next({ kind: "reset-after", action: "Update*" });
+    of.standIn.faults.next({ kind: "access-denied", action: "List*", times: "always" });
     expect(await setStatus(caller("oncall", of), { ...off, json: true })).toBe(255);
     const { id: changeId } = JSON.parse(printed.join("\n"));
     await of.close();

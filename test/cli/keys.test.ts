@@ -26,7 +26,7 @@ beforeEach(async () => {
   journal = openJournal(
     await openSqliteStore(folder.database, { exclusive: false, owner: "sandbox", keys: testLogKeys }),
     {
-      deadlineMs: 5_000,
+      deadlineMs: 20_000,
       maxQueue: 64,
     },
   );

@@ -226,9 +226,9 @@ describe("a change", () => {
 describe("a change whose outcome is not known", () => {
   /** 504: IAM has made the change, and its answer is lost. */
   async function lost(settle: (of: Gateway) => Promise<void>) {
-    const of = await another({ deadlineMs: 150 });
-    of.standIn.faults.next({ kind: "lost", action: "Update*" });
-    of.standIn.faults.next({ kind: "throttle", action: "List*", times: "always" });
+    const of = await another({});
+    of.standIn.faults.next({ kind: "reset-after", action: "Update*" });
+    of.standIn.faults.next({ kind: "access-denied", action: "List*", times: "always" });
     const clock = new TestClock();
     const sleep = async (ms: number) => {
       clock.advance(ms);

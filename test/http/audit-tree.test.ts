@@ -241,7 +241,7 @@ describe("a flood of looks at the tree", () => {
       if (status === 429) refused.push(headers.get("retry-after"));
       return status;
     });
-    await vi.waitFor(() => expect(refused).toHaveLength(8));
+    await vi.waitFor(() => expect(refused).toHaveLength(8), { timeout: 20_000, interval: 20 });
     expect(new Set(refused)).toEqual(new Set(["1"]));
     for (const go of waiting) go();
     expect((await Promise.all(looks)).filter((status) => status === 200)).toHaveLength(32);

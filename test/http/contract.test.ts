@@ -153,13 +153,13 @@ function awsCalls(path: string) {
     404: call({ body: body.replace("=Bob", "=Nobody") }),
     405: call({ method: "PUT" }),
     409: async () => {
-      const hurried = await startGateway({ deadlineMs: 150 });
-      hurried.standIn.faults.next({ kind: "lost", action: "Update*" });
-      hurried.standIn.faults.next({ kind: "throttle", action: "List*", times: "always" });
+      const cutOff = await startGateway();
+      cutOff.standIn.faults.next({ kind: "reset-after", action: "Update*" });
+      cutOff.standIn.faults.next({ kind: "access-denied", action: "List*", times: "always" });
       try {
-        return await call({}, () => hurried)();
+        return await call({}, () => cutOff)();
       } finally {
-        await hurried.close();
+        await cutOff.close();
       }
     },
     413: call({ body: body.padEnd(17_000, "x") }),
@@ -207,12 +207,13 @@ const ways: Readonly<Record<string, Readonly<Record<number, () => Promise<Reply>
     502: withFault("access-denied", "Update*", ask("POST", changes, { body: bobsCertificate })),
     503: ask("POST", changes, { body: bobsCertificate }, () => logless),
     504: async () => {
-      const hurried = await startGateway({ deadlineMs: 150 });
-      hurried.standIn.faults.next({ kind: "lost", action: "Update*" });
+      const cutOff = await startGateway();
+      cutOff.standIn.faults.next({ kind: "reset-after", action: "Update*" });
+      cutOff.standIn.faults.next({ kind: "access-denied", action: "List*", times: "always" });
       try {
-        return await hurried.request("POST", changes, { body: bobsCertificate });
+        return await cutOff.request("POST", changes, { body: bobsCertificate });
       } finally {
-        await hurried.close();
+        await cutOff.close();
       }
     },
   },

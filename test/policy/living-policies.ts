@@ -75,7 +75,7 @@ export async function livingPolicies(options: LivingOptions = {}) {
     onEvent: (event) => events.push(event),
   });
   const store = await openSqliteStore(folder.path("log.db"), { exclusive: true, owner: "test", keys: testLogKeys });
-  const journal = openJournal(store, { deadlineMs: 2_000, maxQueue: 2_048 });
+  const journal = openJournal(store, { deadlineMs: 20_000, maxQueue: 2_048 });
   const never = new AbortController();
   return {
     folder,

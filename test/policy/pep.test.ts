@@ -32,7 +32,7 @@ beforeEach(async () => {
   journal = openJournal(
     await openSqliteStore(folder.database, { exclusive: true, owner: "sandbox", keys: testLogKeys }),
     {
-      deadlineMs: 5000,
+      deadlineMs: 20_000,
       maxQueue: 100,
     },
   );

@@ -28,7 +28,7 @@ beforeEach(async () => {
 });
 afterEach(() => Promise.all([endpoint.close(), strict.close()]));
 
-function start(log: GrowingLog, timeoutMs = 2_000): Promise<void> {
+function start(log: GrowingLog, timeoutMs = 20_000): Promise<void> {
   const settings = { file, url: endpoint.url, witness: { url: strict.url, publicKey: strict.vkey } };
   return compareWithOutside({
     memories: outsideMemories(settings, timeoutMs),

@@ -9,7 +9,7 @@ import { dataFolder } from "../../fixture/data-folder.ts";
 import { GrowingLog, logKeys, logOrigin, recoveredLog } from "./growing-log.ts";
 import { HttpPlace } from "./http-place.ts";
 
-const timeoutMs = 2_000;
+const timeoutMs = 20_000;
 const folder = dataFolder();
 let endpoint: HttpPlace;
 let file = "";

@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => strict.close());
 
-const open = () => witness({ url: `${strict.url}/`, publicKey: strict.vkey, timeoutMs: 2_000 });
+const open = () => witness({ url: `${strict.url}/`, publicKey: strict.vkey, timeoutMs: 20_000 });
 
 describe("a witness", () => {
   it("cosigns a log as it grows, each time from where it was", async () => {
@@ -116,7 +116,7 @@ describe("a witness", () => {
     };
     await open().remember(log);
     const [, foreignLine = ""] =
-      (await witness({ url: stranger.url, publicKey: stranger.vkey, timeoutMs: 2_000 }).remember(log))?.checkpoint
+      (await witness({ url: stranger.url, publicKey: stranger.vkey, timeoutMs: 20_000 }).remember(log))?.checkpoint
         .split("\n\n")[1]
         ?.split(/(?<=\n)/) ?? [];
     log.append("c");
@@ -138,7 +138,7 @@ describe("a witness", () => {
   it("that signs without a time has not cosigned", async () => {
     const timeless = await StrictWitness.start(() => 0);
     timeless.trust(logOrigin, logKeys.trustedKeys);
-    const memory = witness({ url: timeless.url, publicKey: timeless.vkey, timeoutMs: 2_000 });
+    const memory = witness({ url: timeless.url, publicKey: timeless.vkey, timeoutMs: 20_000 });
     await expect(memory.remember(new GrowingLog().append("a"))).rejects.toThrow(/without a time/);
     await timeless.close();
   });

@@ -125,7 +125,7 @@ describe("simultaneous callers", () => {
         (error) => error.code as string,
       ),
     );
-    await vi.waitFor(() => expect(sts.received).toHaveLength(16));
+    await vi.waitFor(() => expect(sts.received).toHaveLength(16), { timeout: 20_000, interval: 20 });
     const beyond = await refusal(prove(known));
     expect([beyond.code, beyond.details.retryAfter]).toEqual(["authentication-unavailable", 5]);
     opened.resolve();
