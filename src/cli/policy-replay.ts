@@ -41,7 +41,7 @@ const formats = {
 /**
  * `lockkeeper policy replay [WHERE] --bundle FILE`: which decisions of a log would come out another way under other
  * policies or data. Works beside a running gateway, of which nothing changes.
- * @returns the exit code: 1 when there is a flip of a kind that `--fail-on` names, else 0
+ * @returns the exit code: 1 when there is, or may be, a flip of a kind that `--fail-on` names, else 0
  * @throws LockkeeperError when it cannot be tried, or the gateway would not take the candidate
  */
 export async function policyReplay(
@@ -73,7 +73,7 @@ export async function policyReplay(
     });
     for (const line of write({ log: reader.name, ...found }, limit)) output.print(line);
     if (found.judged === 0) output.note("No decision was judged again: nothing in the log is what was asked for.");
-    return failOn.some((direction) => found.flips[direction] > 0) ? 1 : 0;
+    return failOn.some((direction) => found.flips[direction] + found.factsUnknown[direction] > 0) ? 1 : 0;
   } finally {
     await reader.close();
   }

@@ -59,11 +59,14 @@ export function summaryRows(replayed: Replayed): (readonly [title: string, value
     ...directions.map((direction) => [arrows[direction], String(flips[direction]), true] as const),
     ["time", `${utc(first)} to ${utc(last)}`, judged > 0],
     ["other reasons", `${counted(otherReasons, "decision")} the same but for the reasons`, otherReasons > 0],
-    [
-      "facts unknown",
-      `${counted(factsUnknown, "decision")} not judged: these policies ask for facts that are not on record`,
-      factsUnknown > 0,
-    ],
+    ...directions.map(
+      (direction) =>
+        [
+          `perhaps ${arrows[direction]}`,
+          `${counted(factsUnknown[direction], "decision")} not judged: these policies ask for facts that are not on record`,
+          factsUnknown[direction] > 0,
+        ] as const,
+    ),
     [
       "own user",
       `${counted(guarded, "decision")} of the candidate would be overruled: nobody changes the gateway's own user`,

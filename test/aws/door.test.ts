@@ -138,6 +138,7 @@ describe("IAM's reads go through when policy allows them", () => {
     const { AccessKeyMetadata } = await viewer().send(new ListAccessKeysCommand({ UserName: "Bob" }));
     expect(AccessKeyMetadata).toMatchObject([
       { UserName: "Bob", AccessKeyId: key, CreateDate: new Date("2025-11-03T10:00:00Z") },
+      { UserName: "Bob", AccessKeyId: "AKIAI44QH8DHBEXAMPLE" },
     ]);
     const { Certificates } = await viewer().send(new ListSigningCertificatesCommand({ UserName: "Bob" }));
     expect(Certificates).toMatchObject([
@@ -152,6 +153,7 @@ describe("IAM's reads go through when policy allows them", () => {
     expect((await viewer().send(new GetUserCommand({ UserName: "Bob" }))).User).toMatchObject({
       UserName: "Bob",
       Path: "/",
+      Tags: [{ Key: "team", Value: "web" }],
     });
     const used = await viewer().send(new GetAccessKeyLastUsedCommand({ AccessKeyId: key }));
     expect(used).toMatchObject({
@@ -169,7 +171,7 @@ describe("IAM's reads go through when policy allows them", () => {
       names.push(...(page.Users ?? []).map(({ UserName }) => UserName ?? ""));
       Marker = page.IsTruncated ? page.Marker : undefined;
     } while (Marker !== undefined);
-    expect(names.sort()).toEqual(["Bob", "break-glass", "lockkeeper", "sofia"]);
+    expect(names.sort()).toEqual(["Bob", "break-glass", "ledger", "lockkeeper", "lonely", "sofia"]);
   });
 
   it("in IAM's words where it is the request that IAM refuses, and in none of them where it is the gateway", async () => {
@@ -256,13 +258,13 @@ describe("what IAM answers is what the client hears", () => {
     gateway.standIn.faults.next({ kind: "server-error", action: "UpdateAccessKey", times: "always" });
     gateway.standIn.faults.next({ kind: "server-error", action: "ListAccessKeys", times: "always" });
     const before = updates().length;
-    const failure = await awsError(as("oncall", "/aws", { maxAttempts: 3 }).send(new UpdateAccessKeyCommand(off)));
+    const ticket = () => as("oncall", "/aws/ticket/SEC-1", { maxAttempts: 3 });
+    const failure = await awsError(ticket().send(new UpdateAccessKeyCommand(off)));
     expect(failure).toMatchObject({ code: "EntityTemporarilyUnmodifiable", status: 409, attempts: 1 });
     expect(updates()).toHaveLength(before + 1);
     gateway.clock.advance(60_000);
     // The place is held, and that is said in the same way.
-    const ticket = as("oncall", "/aws/ticket/SEC-1", { maxAttempts: 3 });
-    expect(await awsError(ticket.send(new UpdateAccessKeyCommand(on)))).toMatchObject({
+    expect(await awsError(ticket().send(new UpdateAccessKeyCommand(on)))).toMatchObject({
       code: "EntityTemporarilyUnmodifiable",
       attempts: 1,
     });

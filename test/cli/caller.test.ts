@@ -115,7 +115,7 @@ describe("lockkeeper set-status", () => {
     const of = await startGateway();
     of.standIn.faults.next({ kind: "reset-after", action: "Update*" });
     of.standIn.faults.next({ kind: "access-denied", action: "List*", times: "always" });
-    expect(await setStatus(caller("oncall", of), { ...off, json: true })).toBe(255);
+    expect(await setStatus(caller("oncall", of), { ...off, ticket: "SEC-1", json: true })).toBe(255);
     const { id: changeId } = JSON.parse(printed.join("\n"));
     await of.close();
     expect(noted).toEqual([

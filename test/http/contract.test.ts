@@ -157,7 +157,9 @@ function awsCalls(path: string) {
       cutOff.standIn.faults.next({ kind: "reset-after", action: "Update*" });
       cutOff.standIn.faults.next({ kind: "access-denied", action: "List*", times: "always" });
       try {
-        return await call({}, () => cutOff)();
+        // Nothing is looked up beforehand at IAM's lists for this one.
+        const ofCertificate = "&UserName=Bob&CertificateId=TA7SMP42TDN5Z26OBPJE7EXAMPLE&Status=Inactive";
+        return await call({ body: query("UpdateSigningCertificate", ofCertificate) }, () => cutOff)();
       } finally {
         await cutOff.close();
       }

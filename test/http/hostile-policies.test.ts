@@ -57,7 +57,7 @@ describe("a bundle that does not answer as it should changes nothing, and the ne
   });
 
   it("two results, which no Rego compiles to", async () => {
-    const twice = bundleAnswering(`[{"result":${allowing}},{"result":${allowing}}]`, 500);
-    expect(await denied(twice, 3, { ...off, reason: "long ".repeat(80) })).toBe(3);
+    const twice = bundleAnswering(`[{"result":${allowing}},{"result":${allowing}}]`, 800);
+    expect(await denied(twice, 3, { ...off, reason: "long ".repeat(100) })).toBe(3);
   });
 });

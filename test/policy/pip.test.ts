@@ -158,7 +158,7 @@ describe("what the log knows better than IAM's list", () => {
   });
 
   it("is Unknown while a change is at IAM, and when nobody knows what became of it", async () => {
-    gateway.standIn.faults.next({ kind: "lost", action: "UpdateAccessKey" });
+    gateway.standIn.faults.next({ kind: "reset-before", action: "UpdateAccessKey" });
     always({ kind: "server-error", action: "ListAccessKeys" });
     expect((await change(OTHER, "Inactive")).status).toBe(504);
     gateway.standIn.faults.clear();

@@ -16,6 +16,13 @@ export function sandboxData(): PolicyData {
   return loadData("src/sandbox/site.json");
 }
 
+/** The same without tags that protect: what is about no access key is decided on without any facts. */
+export function lenientData(): PolicyData {
+  const data = structuredClone(sandboxData()) as { site: object };
+  data.site = { ...data.site, protectedTags: {} };
+  return data;
+}
+
 /**
  * Compiles Rego of the test's own, with every built-in that OPA knows, also those that fail in WebAssembly.
  * @param source of package `lockkeeper` with a rule `decision`

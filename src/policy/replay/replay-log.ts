@@ -3,7 +3,6 @@ import { type Outline, outlineOf } from "../../audit/verify/outline.ts";
 import { principalKey } from "../../authn/principal.ts";
 import { sameUserName } from "../../changes/credential.ts";
 import type { Ruling } from "../decision.ts";
-import type { PolicyInput } from "../input.ts";
 import { decideOnKnownFacts } from "../known-facts.ts";
 import { OWN_USER_CODE, ownUserDenial, touchesOwnUser } from "../own-user.ts";
 import { PolicyDecisionPoint, type PolicyFault } from "../pdp.ts";
@@ -37,7 +36,7 @@ class Run {
   readonly #flips = new Flips();
   readonly #faults = new Map<PolicyFault["code"], ReplayFault>();
   /** Of the decision that is being made. */
-  #raised: PolicyFault[] = [];
+  readonly #raised = new Map<PolicyFault["code"], PolicyFault>();
   readonly #flipped: Record<Direction, number> = { "deny-to-allow": 0, "allow-to-deny": 0 };
   /** Of the record that is being judged. */
   #index = 0;
@@ -45,8 +44,8 @@ class Run {
   #first = Number.POSITIVE_INFINITY;
   #last = Number.NEGATIVE_INFINITY;
   #otherReasons = 0;
-  #factsUnknown = 0;
-  #guarded = 0;
+  readonly #factsUnknown: Record<Direction, number> = { "deny-to-allow": 0, "allow-to-deny": 0 };
+  readonly #guarded = new Set<number>();
   #pruned = 0;
   #unreadable = 0;
   #firstUnreadable: number | undefined;
@@ -54,7 +53,10 @@ class Run {
   constructor(options: ReplayOptions) {
     this.#options = options;
     const { now } = options;
-    this.#pdp = new PolicyDecisionPoint({ onFault: (fault) => this.#raised.push(fault), ...(now && { now }) });
+    this.#pdp = new PolicyDecisionPoint({
+      onFault: (fault) => this.#raised.set(fault.code, fault),
+      ...(now && { now }),
+    });
     this.#pdp.activate(options.bundle, options.data);
   }
 
@@ -85,8 +87,8 @@ class Run {
       last: judged === 0 ? undefined : this.#last,
       flips: { ...this.#flipped },
       otherReasons: this.#otherReasons,
-      factsUnknown: this.#factsUnknown,
-      guarded: this.#guarded,
+      factsUnknown: { ...this.#factsUnknown },
+      guarded: this.#guarded.size,
       pruned: this.#pruned,
       unreadable: this.#unreadable,
       firstUnreadable: this.#firstUnreadable,
@@ -98,39 +100,42 @@ class Run {
   #judge(index: number, { time, code: event, correlation }: Outline, past: PastDecision): void {
     this.#index = index;
     const ruling = this.#rule(past);
+    const direction = past.allow ? "allow-to-deny" : "deny-to-allow";
     if (ruling === undefined) {
-      this.#factsUnknown += 1;
+      this.#factsUnknown[direction] += 1;
       return;
     }
     this.#judged += 1;
     this.#first = Math.min(this.#first, time);
     this.#last = Math.max(this.#last, time);
     if (ruling.allow !== past.allow) {
-      this.#flipped[past.allow ? "allow-to-deny" : "deny-to-allow"] += 1;
+      this.#flipped[direction] += 1;
       this.#flips.add({ index, event, correlation, time }, past, ruling);
     } else if (!sameCodes(past, ruling)) {
       this.#otherReasons += 1;
     }
   }
 
-  /** As the PEP does: what policy says, but for the gateway's own user, about whom nothing is looked up. */
+  /** What takes too long is tried again; what goes wrong counts once for each decision. */
   #rule(past: PastDecision): Ruling | undefined {
-    const { ownUserNames = [], ownUserAsRecorded = true } = this.#options;
-    const own = touchesOwnUser(ownUserNames, past.input) || (ownUserAsRecorded && saysOwnUser(past));
-    if (!own) return decideOnKnownFacts({ decide: (input) => this.#decide(input) }, past.input);
-    const ruling = this.#decide(past.input);
-    if (ruling.allow) this.#guarded += 1;
-    return ownUserDenial(ruling);
-  }
-
-  #decide(input: PolicyInput): Ruling {
     for (let tries = 1; ; tries += 1) {
-      this.#raised = [];
-      const ruling = this.#pdp.decide(input);
-      if (tries < SLOW_TRIES && this.#raised.some(({ code }) => code === "policy-slow")) continue;
-      for (const fault of this.#raised) this.#failed(fault);
+      this.#raised.clear();
+      const ruling = this.#decide(past);
+      if (tries < SLOW_TRIES && this.#raised.has("policy-slow")) continue;
+      for (const fault of this.#raised.values()) this.#failed(fault);
       return ruling;
     }
+  }
+
+  /** As the PEP does: what policy says, but for the gateway's own user, about whom nothing is looked up. */
+  #decide(past: PastDecision): Ruling | undefined {
+    const { ownUserNames = [], ownUserAsRecorded = true } = this.#options;
+    const own = touchesOwnUser(ownUserNames, past.input) || (ownUserAsRecorded && saysOwnUser(past));
+    if (!own) return decideOnKnownFacts(this.#pdp, past.input);
+    const ruling = this.#pdp.decide(past.input);
+    // What asks for facts would have been allowed, if they had been to its liking.
+    if (ruling.allow || ruling.needs.length > 0) this.#guarded.add(this.#index);
+    return ownUserDenial(ruling);
   }
 
   #isInTime(time: number): boolean {

@@ -43,8 +43,11 @@ export interface Replay {
   readonly flips: Readonly<Record<Direction, number>>;
   /** Decisions that would stay what they are, but for other reasons. */
   readonly otherReasons: number;
-  /** Decisions for which the candidate asks for facts that nobody looked up then: what it would decide is not known. */
-  readonly factsUnknown: number;
+  /**
+   * Decisions for which the candidate asks for facts that are not on record, by the way in which they may flip: what it
+   * would decide is not known. They are not among those that were judged.
+   */
+  readonly factsUnknown: Readonly<Record<Direction, number>>;
   /** Denied by the gateway itself because it is its own user, though the candidate would allow it. */
   readonly guarded: number;
   /** Records whose body is gone. What decisions were among them is not known. */
