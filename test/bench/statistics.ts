@@ -14,3 +14,8 @@ export function median(values: readonly number[]): number {
 export function spread(values: readonly number[], digits = 0): string {
   return `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;
 }
+
+/** What a line ends with whose figure has a bar. */
+export function verdict(holds: boolean): "ok" | "MISSED" {
+  return holds ? "ok" : "MISSED";
+}
