@@ -1,4 +1,5 @@
-import { gunzipSync, gzipSync } from "node:zlib";
+import { promisify } from "node:util";
+import { gunzipSync, gzip, gzipSync } from "node:zlib";
 
 const BLOCK = 512;
 /** A bundle is a few hundred KiB; more than this unpacked is refused, however small it was packed. */
@@ -40,6 +41,15 @@ export function readArchive(packed: Uint8Array): ReadonlyMap<string, Uint8Array<
  * @throws RangeError for a name of more than 100 bytes
  */
 export function writeArchive(files: ReadonlyMap<string, Uint8Array>): Buffer {
+  return gzipSync(tarOf(files));
+}
+
+/** {@link writeArchive} in a thread of its own: compressing takes as long as many requests. */
+export function packArchive(files: ReadonlyMap<string, Uint8Array>): Promise<Buffer> {
+  return promisify(gzip)(tarOf(files));
+}
+
+function tarOf(files: ReadonlyMap<string, Uint8Array>): Buffer {
   const blocks = [...files]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([name, content]) => [
@@ -47,7 +57,7 @@ export function writeArchive(files: ReadonlyMap<string, Uint8Array>): Buffer {
       content,
       Buffer.alloc((BLOCK - (content.length % BLOCK)) % BLOCK),
     ]);
-  return gzipSync(Buffer.concat([...blocks, Buffer.alloc(2 * BLOCK)]));
+  return Buffer.concat([...blocks, Buffer.alloc(2 * BLOCK)]);
 }
 
 function headerOf(name: string, size: number): Buffer {

@@ -75,6 +75,18 @@ export function readBundleFiles(path: string): BundleFiles {
  * @throws Error that says what is wrong with it
  */
 export function bundleOf(files: BundleFiles): Bundle {
+  const { code, ...bundle } = contentOf(files);
+  return { ...bundle, module: new WebAssembly.Module(code) };
+}
+
+/** {@link bundleOf} beside what else goes on: compiling takes as long as many requests. Rejects as that throws. */
+export async function compileBundle(files: BundleFiles): Promise<Bundle> {
+  const { code, ...bundle } = contentOf(files);
+  return { ...bundle, module: await WebAssembly.compile(code) };
+}
+
+/** All of a bundle but the module, which is still to be compiled from `code`. */
+function contentOf(files: BundleFiles): Omit<Bundle, "module"> & { readonly code: Uint8Array<ArrayBuffer> } {
   const parsed = manifest.safeParse(JSON.parse(new TextDecoder().decode(fileIn(files, ".manifest"))));
   if (!parsed.success) throw new Error(`its .manifest is malformed:\n${z.prettifyError(parsed.error)}`);
   const { revision, roots, wasm, metadata } = parsed.data;
@@ -90,7 +102,7 @@ export function bundleOf(files: BundleFiles): Bundle {
   return {
     revision,
     wasmDigest: createHash("sha256").update(code).digest("hex"),
-    module: new WebAssembly.Module(code),
+    code,
     roots,
     dataSchemas: metadata.dataSchemas,
     ...(createdAt !== undefined && { createdAt: Date.parse(createdAt) }),

@@ -1,5 +1,5 @@
 import { LockkeeperError } from "../errors.ts";
-import { type Bundle, bundleOf } from "./bundle.ts";
+import { type Bundle, compileBundle } from "./bundle.ts";
 import type { BundleFiles } from "./bundle-files.ts";
 import { BundleRefusal } from "./bundle-refusal.ts";
 import type { PolicyData } from "./data.ts";
@@ -27,7 +27,7 @@ export function unpacked(look: Extract<Look, { kind: "bundle" }>): BundleFiles {
 export async function believed(files: BundleFiles, verification: Verification | undefined): Promise<Bundle> {
   if (verification !== undefined) await verifyBundle(files, verification);
   try {
-    return bundleOf(files);
+    return await compileBundle(files);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new BundleRefusal("bundle-unreadable", `The bundle is none for Lockkeeper: ${why}`, { cause });

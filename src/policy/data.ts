@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Ajv, type ErrorObject } from "ajv";
+import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import { type Fault, LockkeeperError } from "../errors.ts";
 import type { Bundle } from "./bundle.ts";
 import { fileVersion } from "./bundle-files.ts";
@@ -70,13 +70,33 @@ export function checkData({ roots, dataSchemas }: Bundle, data: PolicyData): voi
     .map((key): Fault => ({ at: `data.${key}`, message: "belongs to the policies and cannot be given as data" }));
   const expected = Object.keys(dataSchemas);
   if (expected.length > 0) {
-    const ajv = new Ajv({ allErrors: true });
-    const schema = { type: "object", properties: dataSchemas, required: expected, additionalProperties: false };
-    if (!ajv.validate(schema, data)) faults.push(...(ajv.errors ?? []).map(faultOf));
+    const validate = validatorOf(dataSchemas);
+    if (!validate(data)) faults.push(...(validate.errors ?? []).map(faultOf));
   }
   if (faults.length === 0) return;
   const list = faults.map(({ at, message }) => `${at}: ${message}`).join("\n");
   throw new LockkeeperError("configuration", `The policy data is not what the policies expect:\n${list}`, { faults });
+}
+
+/** The validators of as many bundles as are compared with each other: the next ones bring the same schemas mostly. */
+const MAX_VALIDATORS = 4;
+const validators = new Map<string, ValidateFunction>();
+/** To check schemas with. Made once, because compiling the schema of schemas takes longer than all else. */
+const ofSchemas = new Ajv();
+
+/** Compiling takes milliseconds in which no request is answered, so what was compiled is kept. */
+function validatorOf(dataSchemas: Bundle["dataSchemas"]): ValidateFunction {
+  const key = JSON.stringify(dataSchemas);
+  const known = validators.get(key);
+  if (known !== undefined) return known;
+  const required = Object.keys(dataSchemas);
+  const schema = { type: "object", properties: dataSchemas, required, additionalProperties: false };
+  ofSchemas.validateSchema(schema, true);
+  const validate = new Ajv({ allErrors: true, meta: false, validateSchema: false }).compile(schema);
+  const [oldest] = validators.keys();
+  if (oldest !== undefined && validators.size >= MAX_VALIDATORS) validators.delete(oldest);
+  validators.set(key, validate);
+  return validate;
 }
 
 function messageOf(cause: unknown): string {

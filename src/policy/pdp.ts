@@ -57,8 +57,8 @@ export interface PreparedPolicy {
 const SLOW_MS = 50;
 /** The first hundred evaluations of a module take 5 to 20 times as long as the later ones. */
 const WARM_UP_ROUNDS = 300;
-/** Some of them, before others are answered. */
-const ROUNDS_AT_ONCE = 10;
+/** For which a bundle is made ready at a stretch, before requests are answered. */
+const STRETCH_MS = 1;
 /** Enough of them to tell a slow policy from a busy machine. */
 const TIMED_ROUNDS = 5;
 /** A slow evaluation is repeated this often before its policy is blamed for it and not the machine. */
@@ -108,11 +108,13 @@ export class PolicyDecisionPoint implements Pdp {
    */
   async prepare(bundle: Bundle, data: PolicyData): Promise<PreparedPolicy> {
     const steps = this.#preparing(bundle, data);
-    for (;;) {
+    for (let begun = performance.now(); ; ) {
       const { done, value } = steps.next();
       if (done === true) return value;
+      if (performance.now() - begun < STRETCH_MS) continue;
       // Requests are answered in between.
       await new Promise((resolve) => setImmediate(resolve));
+      begun = performance.now();
     }
   }
 
@@ -196,6 +198,7 @@ export class PolicyDecisionPoint implements Pdp {
     try {
       yield* this.#selfTest(bundle);
       const evaluator = new Evaluator(bundle, data);
+      yield;
       yield* this.#tryOut(evaluator);
       return { bundle, data, evaluator };
     } catch (cause) {
@@ -211,6 +214,7 @@ export class PolicyDecisionPoint implements Pdp {
     checkData(bundle, selfTest.data);
     yield;
     const evaluator = new Evaluator(bundle, selfTest.data);
+    yield;
     const failed: SelfTestResult[] = [];
     for (const each of selfTest.cases) {
       const result = runCase(each, evaluator);
@@ -238,7 +242,7 @@ export class PolicyDecisionPoint implements Pdp {
       if (result.kind !== "answer") throw new Error(`its decision on a request that nobody made is ${result.kind}`);
       if (result.allow) throw new Error("it allows a request that nobody made");
       if (round === TIMED_ROUNDS && median(durations) > SLOW_MS) throw new Error(`it takes longer than ${SLOW_MS} ms`);
-      if (round % ROUNDS_AT_ONCE === 0) yield;
+      yield;
     }
     for (const each of evaluator.bundle.selfTest?.cases ?? []) {
       const bytes = jsonBytes(JSON.stringify(each.input));

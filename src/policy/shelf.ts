@@ -2,7 +2,7 @@ import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { LockkeeperError } from "../errors.ts";
-import { readArchive, writeArchive } from "./archive.ts";
+import { packArchive, readArchive } from "./archive.ts";
 import type { Bundle } from "./bundle.ts";
 import { type BundleFiles, filesDigest } from "./bundle-files.ts";
 import { BundleRefusal } from "./bundle-refusal.ts";
@@ -126,7 +126,7 @@ export class BundleShelf {
     const { folder } = this.#options;
     if (folder !== undefined) {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      await replaceFile(folder, archiveName(entry.digest), writeArchive(files));
+      await replaceFile(folder, archiveName(entry.digest), await packArchive(files));
     }
     await this.#save(state, entry.confirmedAt);
     await this.#tidy();
