@@ -1,8 +1,8 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
-import { shippedBundle } from "../policy/policies.ts";
 import { keys, release } from "../policy/living-policies.ts";
+import { shippedBundle } from "../policy/policies.ts";
 import { testFolder, writeKeys } from "../policy/signed-bundles.ts";
 import { startGateway } from "./gateway.ts";
 import { bearer, NO_LIMITS, startIam, switchOffs } from "./setting.ts";
@@ -50,7 +50,9 @@ export async function policySwap(): Promise<void> {
   const ratio = percentile(during, 0.5) / percentile(usual, 0.5);
   const longest = Math.max(...swapped.flat());
   console.log(`  ${PER_SECOND} decisions/s, p50 ${p50.toFixed(2)} ms, ${swapped.length} swaps (of ${SWAPS})`);
-  console.log(`  failed or wrong        ${wrong} of ${load.sent.length + load.failed} (to be 0) ${verdict(wrong === 0)}`);
+  console.log(
+    `  failed or wrong        ${wrong} of ${load.sent.length + load.failed} (to be 0) ${verdict(wrong === 0)}`,
+  );
   console.log(`  a second without swap  p99 ${spread(usual, 2)} ms`);
   console.log(`  a second with a swap   p99 ${spread(during, 2)} ms, longest ${longest.toFixed(1)} ms`);
   const holds = swapped.length === SWAPS && ratio <= AT_MOST;
@@ -66,8 +68,7 @@ function bySecond(all: readonly Sent[]): { readonly calm: number[][]; readonly s
     newest = Math.max(newest, revisionOf(each));
     return isNew;
   });
-  const timesIn = (from: number) =>
-    sent.filter(({ at }) => at >= from && at < from + 1000).map(({ tookMs }) => tookMs);
+  const timesIn = (from: number) => sent.filter(({ at }) => at >= from && at < from + 1000).map(({ tookMs }) => tookMs);
   return {
     swapped: swaps.map(({ at }) => timesIn(at - 500)),
     calm: swaps.map(({ at }) => timesIn(at + 1000)).filter((times) => times.length > PER_SECOND / 2),

@@ -1,135 +1,88 @@
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { PolicyData } from "../../src/policy/data.ts";
 import { Evaluator, jsonBytes } from "../../src/policy/evaluator.ts";
 import type { PolicyInput } from "../../src/policy/input.ts";
+import { hostileInput, validInput } from "./generated-inputs.ts";
 import { opaEval } from "./opa-eval.ts";
 import { pdpWith, sandboxData, shippedBundle } from "./policies.ts";
+import { neededFacts, reasonCodes } from "./reason-codes.ts";
 
 const SEED = 20_261_121;
-const INPUTS = 6000;
+const VALID = 6_000;
+const HOSTILE = 5_000;
+/** With which nothing is known of who may do what. */
+const WITHOUT_DATA = 200;
+const SITE = "src/sandbox/site.json";
 
-/** Any well-formed text: all of Unicode but lone surrogates, which a PDP refuses before it asks. */
-const text = fc.oneof(
-  fc.string({ unit: "binary", maxLength: 20 }),
-  fc.constantFrom(
-    "",
-    " ",
-    "\u0000",
-    "K",
-    "ſofia",
-    "İ",
-    "__proto__",
-    "constructor",
-    "BREAK-GLASS",
-    "bob\u0000",
-    "ＢＯＢ",
-  ),
-);
-const huge = fc
-  .tuple(fc.constantFrom("a", "é", "😀", "SEC-", "\\", '"', "\u0000"), fc.integer({ min: 1000, max: 40_000 }))
-  .map(([unit, count]) => unit.repeat(count));
-const nested = fc.integer({ min: 1, max: 300 }).map((depth) => {
-  let value: unknown = "Bob";
-  for (let level = 0; level < depth; level++) value = level % 2 === 0 ? [value] : { userName: value };
-  return value;
-});
-const odd = fc.oneof(
-  { weight: 8, arbitrary: text },
-  {
-    weight: 4,
-    arbitrary: fc.constantFrom(null, true, false, 0, 5, -1, 1.5, 1e15, [], {}, [null], [[]], { id: "Bob" }),
-  },
-  { weight: 4, arbitrary: fc.jsonValue({ maxDepth: 4 }) },
-  { weight: 1, arbitrary: nested },
-  { weight: 1, arbitrary: huge },
-);
-
-/** Mostly one of the values with a meaning, sometimes anything, sometimes missing. */
-function mostly(...values: readonly unknown[]): fc.Arbitrary<unknown> {
-  return fc.oneof({ weight: 12, arbitrary: fc.constantFrom(...values) }, { weight: 1, arbitrary: odd });
-}
-function thing(fields: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<unknown> {
-  return fc.oneof(
-    { weight: 30, arbitrary: fc.record(fields) },
-    { weight: 8, arbitrary: fc.record(fields, { requiredKeys: [] }) },
-    { weight: 1, arbitrary: odd },
-  );
+interface Decided {
+  readonly allow: boolean;
+  readonly reasons: readonly { readonly code: string }[];
+  readonly needs: readonly string[];
 }
 
-const principalId = mostly("oncall", "admin", "chatops", "ticketing", "viewer", "bob", "sofia", "mallory", "jo");
-const issuer = mostly("sandbox", "sandbox", "sandbox", "https://idp.example");
-const userName = mostly("Bob", "bob", "BOB", "sofia", "break-glass", "Break-Glass", "lockkeeper", "LOCKKEEPER", "eve");
-const ticketId = mostly(
-  "SEC-123",
-  "SEC-123",
-  "sec-1",
-  "SEC-",
-  "-1",
-  "SEC-1-2",
-  "S-1",
-  "SEC-12345678901",
-  "ＳＥＣ-1",
-  "SEC-１",
-);
-const anInput = thing({
-  principal: thing({
-    id: principalId,
-    issuer,
-    kind: mostly("human", "service", "bot"),
-    userName: fc.option(userName, { nil: undefined }),
-    groups: mostly([], ["sandbox#sre"], ["https://idp.example#sre", "x"], ["oncall"], "sandbox#sre", {
-      a: "sandbox#sre",
-    }),
-    authn: mostly("sandbox-token", "jwt"),
-  }),
-  onBehalfOf: fc.option(thing({ id: mostly("sofia", "mallory", "MALLORY", "") }), { nil: undefined }),
-  action: mostly(
-    ...["iam:UpdateAccessKey", "iam:UpdateSigningCertificate", "iam:UpdateSSHPublicKey", "iam:DeleteAccessKey"],
-    ...["lockkeeper:ListCredentials", "lockkeeper:ReadStatusChange", "lockkeeper:FindAccessKeyOwner"],
-    ...["iam:ListAccessKeys", "iam:GetUser", "iam:ListUsers", "iam:GetAccessKeyLastUsed"],
-  ),
-  credential: thing({ type: mostly("access-key"), id: mostly("AKIAIOSFODNN7EXAMPLE"), userName, account: mostly("1") }),
-  change: thing({
-    status: mostly("Active", "Inactive", "Inactive", "Expired", "inactive"),
-    reason: fc.option(odd, { nil: undefined }),
-    ticket: fc.option(thing({ id: ticketId, verified: mostly(false) }), { nil: undefined }),
-    requestedBy: fc.option(thing({ id: principalId, issuer }), { nil: undefined }),
-  }),
-  context: odd,
-});
+/** Through JSON, because that is all that either gets to see. */
+function sample(inputs: fc.Arbitrary<unknown>, numRuns: number): unknown[] {
+  return fc.sample(inputs, { seed: SEED, numRuns }).map((each) => JSON.parse(JSON.stringify(each)));
+}
+
+/** One process decides on all of them. */
+function decidedByOpa(inputs: readonly unknown[], site: readonly string[]): readonly Decided[] {
+  const query = "[decision | some input_ in data.inputs; decision := data.lockkeeper.decision with input as input_]";
+  const decisions = opaEval(query, ["policies/lockkeeper", ...site], { inputs });
+  if (!Array.isArray(decisions)) throw new Error("OPA gave no list of decisions");
+  expect(decisions).toHaveLength(inputs.length);
+  return decisions;
+}
+
+/** What WebAssembly, or the PDP around it, decides in another way. */
+function unlike(inputs: readonly unknown[], byOpa: readonly Decided[], data: PolicyData): unknown[] {
+  const evaluator = new Evaluator(shippedBundle(), data);
+  return inputs.filter((input, i) => {
+    const inWasm = evaluator.evaluate(jsonBytes(JSON.stringify(input)));
+    return !isDeepStrictEqual(inWasm, [{ result: byOpa[i] }]);
+  });
+}
 
 describe("the WebAssembly decides as OPA does", () => {
-  it(`on ${INPUTS} generated inputs (seed ${SEED})`, () => {
-    // Through JSON, because that is all that either gets to see.
-    const inputs: unknown[] = fc
-      .sample(anInput, { seed: SEED, numRuns: INPUTS })
-      .map((each) => JSON.parse(JSON.stringify(each)));
-    const query = "[decision | some input_ in data.inputs; decision := data.lockkeeper.decision with input as input_]";
-    const byOpa = opaEval(query, ["policies/lockkeeper", "src/sandbox/site.json"], { inputs });
-    if (!Array.isArray(byOpa)) throw new Error("OPA gave no list of decisions");
-    expect(byOpa).toHaveLength(INPUTS);
+  const inputs = [...sample(validInput, VALID), ...sample(hostileInput, HOSTILE)];
+  let byOpa: readonly Decided[] = [];
+  let withoutData: readonly Decided[] = [];
 
-    const evaluator = new Evaluator(shippedBundle(), sandboxData());
+  it(`on ${inputs.length} generated inputs (seed ${SEED})`, () => {
+    byOpa = decidedByOpa(inputs, [SITE]);
+    expect(unlike(inputs, byOpa, sandboxData())).toEqual([]);
+  });
+
+  it(`on ${WITHOUT_DATA} of them without the site's data, which all are denied`, () => {
+    const some = inputs.slice(0, WITHOUT_DATA);
+    withoutData = decidedByOpa(some, []);
+    expect(unlike(some, withoutData, {})).toEqual([]);
+    expect(withoutData.filter(({ allow }) => allow)).toEqual([]);
+  });
+
+  it("and the PDP says what they say, but for what is too large", () => {
     const { pdp, faults } = pdpWith(shippedBundle(), sandboxData());
-    const unlike = inputs.filter((input, i) => {
-      const inWasm = evaluator.evaluate(jsonBytes(JSON.stringify(input)));
+    const otherwise = inputs.filter((input, i) => {
       const { allow, reasons } = pdp.decide(input as PolicyInput);
-      const tooLarge = reasons[0]?.code === "policy-input-too-large";
-      const { allow: allowed, reasons: why } = byOpa[i];
-      return (
-        !isDeepStrictEqual(inWasm, [{ result: byOpa[i] }]) ||
-        !(tooLarge || isDeepStrictEqual({ allow, reasons }, { allow: allowed, reasons: why }))
-      );
+      const isTooLarge = reasons[0]?.code === "policy-input-too-large" && !allow;
+      return !isTooLarge && !isDeepStrictEqual([allow, reasons], [byOpa[i]?.allow, byOpa[i]?.reasons]);
     });
-    expect(unlike).toEqual([]);
+    expect(otherwise).toEqual([]);
     // How long a decision takes on a busy machine is not what is compared here.
     const failed = faults.map(({ code }) => code).filter((code) => code !== "policy-slow");
     expect(new Set(failed), "nothing failed").toEqual(new Set(["policy-input-too-large"]));
+  });
 
-    // Generated inputs that are all denied for want of anything better would prove little.
-    const codes = new Set(byOpa.flatMap(({ reasons }) => reasons.map(({ code }: { code: string }) => code)));
-    expect(byOpa.filter(({ allow }) => allow).length).toBeGreaterThan(INPUTS / 20);
-    expect(codes.size).toBeGreaterThan(20);
+  it("and every reason and need of the policies is met: inputs that are all denied for want of more prove little", () => {
+    const codes = new Set([...byOpa, ...withoutData].flatMap(({ reasons }) => reasons.map(({ code }) => code)));
+    expect(reasonCodes.length).toBeGreaterThan(25);
+    expect(reasonCodes.filter((code) => !codes.has(code))).toEqual([]);
+    expect([...codes].filter((code) => !reasonCodes.includes(code))).toEqual([]);
+    expect([...new Set(byOpa.flatMap(({ needs }) => needs))].sort()).toEqual(neededFacts);
+    const valid = byOpa.slice(0, VALID);
+    expect(valid.filter(({ allow }) => allow).length).toBeGreaterThan(VALID / 10);
+    expect(valid.filter(({ allow }) => !allow).length).toBeGreaterThan(VALID / 10);
   });
 });
