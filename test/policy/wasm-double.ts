@@ -7,6 +7,29 @@ import type { Bundle } from "../../src/policy/bundle.ts";
  * get a proper denial.
  */
 export function bundleAnswering(text: string, shortInput: number): Bundle {
+  return double(text, (answer, denied) => [
+    ...constant(answer),
+    ...constant(denied),
+    ...LOCAL_4,
+    ...constant(shortInput),
+    GT_U,
+    SELECT,
+  ]);
+}
+
+/** The same that traps on inputs of more than `shortInput` bytes, as a compiler's mistake would. */
+export function bundleTrapping(trap: keyof typeof traps, shortInput: number): Bundle {
+  return double("", (_, denied) => [
+    ...LOCAL_4,
+    ...constant(shortInput),
+    GT_U,
+    ...[IF, NOTHING, ...traps[trap], END],
+    ...constant(denied),
+  ]);
+}
+
+/** @param evaluate the code of `opa_eval`, given the addresses of the text and of the denial */
+function double(text: string, evaluate: (answer: number, denied: number) => number[]): Bundle {
   const denial = '[{"result":{"allow":false,"reasons":[{"code":"short-input","message":"Denied."}],"obligations":[]}}]';
   const strings = ["{}", '{"lockkeeper/decision":0}', denial, text];
   const addresses: number[] = [];
@@ -26,12 +49,7 @@ export function bundleAnswering(text: string, shortInput: number): Bundle {
     ["opa_heap_ptr_set", 1, false, []],
     ["builtins", 0, true, constant(builtins)],
     ["entrypoints", 0, true, constant(entrypoints)],
-    [
-      "opa_eval",
-      7,
-      true,
-      [...constant(answer), ...constant(denied), ...LOCAL_4, ...constant(shortInput), GT_U, SELECT],
-    ],
+    ["opa_eval", 7, true, evaluate(answer, denied)],
   ];
   const versions: readonly [name: string, value: number][] = [
     ["opa_wasm_abi_version", 1],
@@ -83,8 +101,24 @@ const I32 = 0x7f;
 const END = 0x0b;
 const SELECT = 0x1b;
 const GT_U = 0x4b;
+const IF = 0x04;
+const NOTHING = 0x40;
+const UNREACHABLE = 0x00;
+const CALL = 0x10;
+const DROP = 0x1a;
+const DIVIDE = 0x6d;
+const LOAD = [0x28, 0x02, 0x00];
+/** `opa_eval`, the last of the double's own functions: none is imported. */
+const EVALUATE = 7;
 const LOCAL_0 = [0x20, 0x00];
 const LOCAL_4 = [0x20, 0x04];
+
+const traps = {
+  unreachable: [UNREACHABLE],
+  "a division by zero": [...constant(1), ...constant(0), DIVIDE, DROP],
+  "memory that is not there": [...constant(-4), ...LOAD, DROP],
+  "no end of recursion": [...Array.from({ length: 7 }, () => LOCAL_4).flat(), CALL, EVALUATE, DROP],
+} as const;
 
 function constant(value: number): number[] {
   return [0x41, ...signed(value)];
@@ -111,7 +145,7 @@ function unsigned(value: number): number[] {
   return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
 }
 
-/** LEB128 of a number that is not negative. */
+/** LEB128. */
 function signed(value: number): number[] {
-  return value < 0x40 ? [value] : [(value & 0x7f) | 0x80, ...signed(value >>> 7)];
+  return value >= -0x40 && value < 0x40 ? [value & 0x7f] : [(value & 0x7f) | 0x80, ...signed(value >> 7)];
 }
