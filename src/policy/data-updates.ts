@@ -1,0 +1,105 @@
+import { configDigest } from "../config/digest.ts";
+import { LockkeeperError } from "../errors.ts";
+import { BundleRefusal } from "./bundle-refusal.ts";
+import type { DataSource, PolicyData } from "./data.ts";
+import type { PolicyDecisionPoint, PreparedPolicy } from "./pdp.ts";
+import { type Enforcement, putInForce } from "./put-in-force.ts";
+import type { PolicyTroubles } from "./update-troubles.ts";
+
+interface DataUpdatesOptions extends Enforcement {
+  readonly source: DataSource;
+  readonly pdp: Pick<PolicyDecisionPoint, "prepare" | "swap" | "active" | "lastGood">;
+  readonly troubles: PolicyTroubles;
+}
+
+/** Keeps the site's data up to date, beside the bundle that is in force. */
+export class DataUpdates {
+  readonly #options: DataUpdatesOptions;
+  #version: string | undefined;
+  #newest: PolicyData | undefined;
+
+  constructor(options: DataUpdatesOptions) {
+    this.#options = options;
+  }
+
+  /** The newest data that could be read, in force or not: it may fit the next bundle. */
+  get newest(): PolicyData | undefined {
+    return this.#newest;
+  }
+
+  /** @throws LockkeeperError `configuration` when there is none to start with */
+  open(): void {
+    const looked = this.#options.source.look(undefined);
+    this.#newest = looked?.data;
+    this.#version = looked?.version;
+  }
+
+  /**
+   * One look. Rejects when data could not be put in force for a reason that is not the data's.
+   * @returns whether there is new data: a bundle that was refused beside the data before may be good beside this
+   */
+  async look(): Promise<boolean> {
+    const looked = this.#read();
+    const { active } = this.#options.pdp;
+    if (looked === undefined || active === undefined) return false;
+    const { version, data } = looked;
+    this.#newest = data;
+    if (configDigest(data) !== configDigest(active.data)) {
+      const next = await this.#prepared(active, data);
+      if (next === undefined) {
+        this.#version = version;
+        return true;
+      }
+      await this.#putInForce(active, next);
+    }
+    this.#options.troubles.clear("data");
+    this.#version = version;
+    return true;
+  }
+
+  /** What is there is looked at again as if it were new. */
+  forget(): void {
+    this.#version = undefined;
+  }
+
+  #read(): ReturnType<DataSource["look"]> {
+    try {
+      return this.#options.source.look(this.#version);
+    } catch (error) {
+      if (!(error instanceof LockkeeperError)) throw error;
+      this.#refuse(error, "unreadable");
+      return undefined;
+    }
+  }
+
+  async #prepared({ bundle }: PreparedPolicy, data: PolicyData): Promise<PreparedPolicy | undefined> {
+    try {
+      return await this.#options.pdp.prepare(bundle, data);
+    } catch (error) {
+      this.#refuse(error, configDigest(data), bundle.revision);
+      return undefined;
+    }
+  }
+
+  async #putInForce(active: PreparedPolicy, next: PreparedPolicy): Promise<void> {
+    const { lastGood } = this.#options.pdp;
+    const isOther = lastGood !== undefined && lastGood.bundle !== active.bundle;
+    const standIn = isOther ? await this.#withData(lastGood, next.data) : active;
+    await putInForce(this.#options, next, () => standIn);
+  }
+
+  /** What decides in an emergency has the newest data too, if it can. */
+  async #withData(lastGood: PreparedPolicy, data: PolicyData): Promise<PreparedPolicy> {
+    try {
+      return await this.#options.pdp.prepare(lastGood.bundle, data);
+    } catch {
+      return lastGood;
+    }
+  }
+
+  #refuse(error: unknown, what: string, revision?: string): void {
+    const message = error instanceof Error ? error.message : String(error);
+    const refusal = new BundleRefusal("data-unfit", message, { cause: error });
+    this.#options.troubles.refuse("data", refusal, { what, revision });
+  }
+}

@@ -1,0 +1,34 @@
+import { type ActivatedPolicy, policyRecord } from "../audit/admin-record.ts";
+import type { Clock } from "../clock.ts";
+import { configDigest } from "../config/digest.ts";
+import type { PolicyDecisionPoint, PreparedPolicy } from "./pdp.ts";
+import type { PolicyEvent } from "./update-events.ts";
+import type { PolicyRecords } from "./update-records.ts";
+
+/** With what policies are put in force. */
+export interface Enforcement {
+  readonly pdp: Pick<PolicyDecisionPoint, "swap">;
+  readonly records: PolicyRecords;
+  readonly clock: Pick<Clock, "now">;
+  readonly onEvent: (event: PolicyEvent) => void;
+}
+
+/**
+ * Puts prepared policies in force. The record of that is durable before the first request is put before them.
+ * @param lastGood asked when that is done: what was in force may have been quarantined in the meantime
+ */
+export async function putInForce(
+  { pdp, records, clock, onEvent }: Enforcement,
+  next: PreparedPolicy,
+  lastGood: () => PreparedPolicy | undefined,
+): Promise<void> {
+  const policy = told(next);
+  await records.note((...run) => policyRecord(policy, ...run, clock.now()));
+  pdp.swap(next, lastGood());
+  onEvent({ kind: "activated", policy });
+}
+
+/** As records and logs name policies. */
+export function told({ bundle, data }: PreparedPolicy): ActivatedPolicy {
+  return { revision: bundle.revision, wasmDigest: bundle.wasmDigest, dataDigest: configDigest(data) };
+}
