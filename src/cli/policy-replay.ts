@@ -41,7 +41,8 @@ const formats = {
 /**
  * `lockkeeper policy replay [WHERE] --bundle FILE`: which decisions of a log would come out another way under other
  * policies or data. Works beside a running gateway, of which nothing changes.
- * @returns the exit code: 1 when there is, or may be, a flip of a kind that `--fail-on` names, else 0
+ * @returns the exit code: with `--fail-on`, 1 when there is, or may be, a flip of a kind that it names, or when nothing was judged:
+ *   that there is none is not known then; else 0
  * @throws LockkeeperError when it cannot be tried, or the gateway would not take the candidate
  */
 export async function policyReplay(
@@ -72,8 +73,12 @@ export async function policyReplay(
       onProgress: progress("replayed", { clock, output }),
     });
     for (const line of write({ log: reader.name, ...found }, limit)) output.print(line);
-    if (found.judged === 0) output.note("No decision was judged again: nothing in the log is what was asked for.");
-    return failOn.some((direction) => found.flips[direction] + found.factsUnknown[direction] > 0) ? 1 : 0;
+    if (failOn.some((direction) => found.flips[direction] + found.factsUnknown[direction] > 0)) return 1;
+    if (found.judged > 0) return 0;
+    output.note("No decision was judged again: nothing in the log is what was asked for.");
+    if (failOn.length === 0) return 0;
+    output.note("Whether there are flips that --fail-on names is not known, so this has failed.");
+    return 1;
   } finally {
     await reader.close();
   }

@@ -32,7 +32,7 @@ export function addPolicyCommands(program: Command, output: Output): void {
     )
     .option(
       "--fail-on <flip>",
-      "exit code 1 when there is one: allow-to-deny, deny-to-allow; may be repeated",
+      "exit code 1 when there is one, or nothing to judge: allow-to-deny, deny-to-allow; may be repeated",
       several,
       [],
     )

@@ -1,10 +1,12 @@
-import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readArchive } from "../../src/policy/archive.ts";
 import { dataFile } from "../../src/policy/data.ts";
 import type { PolicyInput } from "../../src/policy/input.ts";
+import { fileSource } from "../../src/policy/sources/file.ts";
 import { TestClock } from "../fixture/clock.ts";
 import { type Living, type LivingOptions, livingPolicies, release, siteData } from "./living-policies.ts";
-import { keyPair, testFolder } from "./signed-bundles.ts";
+import { keyPair, testFolder, writeFolder } from "./signed-bundles.ts";
 
 const oncall: PolicyInput = {
   principal: { id: "oncall", issuer: "sandbox", kind: "human", groups: [], authn: "sandbox-token" },
@@ -177,6 +179,60 @@ describe("a new bundle", () => {
   });
 });
 
+describe("a bundle in a folder", () => {
+  const bundle = (path = "") => living.folder.path("unpacked", path);
+  const unpack = async (revision: string, minute: number) =>
+    writeFolder(bundle(), readArchive(await release(revision, minute)));
+  beforeEach(async () => {
+    const folder = testFolder();
+    await open({ folder, source: fileSource(folder.path("unpacked")) });
+    await unpack("r1", 1);
+    await living.start();
+  });
+
+  it("that has changed is put in force, and one that has not is left as it is", async () => {
+    await living.look();
+    expect(await living.recorded()).toEqual([]);
+    await unpack("r2", 2);
+    await living.look();
+    await living.look();
+    expect(living.pdp.decide(oncall)).toMatchObject({ allow: true, revision: "r2" });
+    expect(await living.recorded()).toEqual(["activated r2"]);
+  });
+
+  it("that is half written is refused, and put in force when it is whole", async () => {
+    const whole = readArchive(await release("r2", 2));
+    const half = [...whole].filter(([name]) => name !== ".signatures.json");
+    writeFolder(bundle(), new Map(half));
+    await living.look();
+    expect(living.pdp.revision).toBe("r1");
+    expect(living.updates.state().trouble?.code).toBe("bundle-signature");
+    writeFolder(bundle(), whole);
+    await living.look();
+    expect(living.pdp.revision).toBe("r2");
+    expect(living.updates.state().trouble).toBeUndefined();
+  });
+
+  it.each([
+    ["a file that nobody has signed", (path: string) => writeFileSync(path, "package x"), "bundle-signature"],
+    ["a link to a file elsewhere", (path: string) => symlinkSync("/etc/hostname", path), "update-failed"],
+  ])("that holds %s too is refused", async (_, add, code) => {
+    await unpack("r2", 2);
+    add(bundle("more.rego"));
+    await living.look();
+    expect(living.pdp.revision).toBe("r1");
+    expect(living.updates.state().trouble?.code).toBe(code);
+  });
+
+  it("that is gone leaves what is in force, and the last good one stands in for it at start", async () => {
+    rmSync(bundle(), { recursive: true });
+    await living.look();
+    expect(living.updates.state().trouble?.code).toBe("update-failed");
+    await startAgain({ source: fileSource(bundle()) });
+    expect(living.pdp.revision).toBe("r1");
+  });
+});
+
 describe("the source away", () => {
   it("leaves what is in force, and is asked again after 50 ms, 100 ms and so on, up to half a minute", async () => {
     rmSync(living.folder.path("bundle.tar.gz"));
@@ -336,6 +392,56 @@ describe("the site's data", () => {
     write(data({ "sandbox oncall": ["oncall"] }));
     await living.lookForData();
     expect(living.updates.state().trouble).toBeUndefined();
+  });
+
+  describe("that is slow in service", () => {
+    const good = data({ "sandbox oncall": ["oncall"] });
+    const slow = data({ "sandbox oncall": ["oncall", "viewer"] });
+    const startOnItAgain = () => startAgain({ data: dataFile(living.site) });
+    beforeEach(async () => {
+      write(slow);
+      await living.lookForData();
+      living.pace.step = 51;
+      living.pdp.decide(oncall);
+      living.pace.step = 0;
+      await living.look();
+    });
+
+    it("is quarantined, also when it is written once more, until there is other data", async () => {
+      write(slow);
+      await living.lookForData();
+      expect(living.pdp.active?.data).toEqual(good);
+      expect(living.updates.state().trouble?.code).toBe("data-unfit");
+      write(data({}));
+      await living.lookForData();
+      expect(living.pdp.active?.data).toEqual(data({}));
+      expect(living.updates.state().trouble).toBeUndefined();
+    });
+
+    it("is not taken after a new start either: what was in force before stands in for it, and that is told", async () => {
+      await startOnItAgain();
+      expect(living.pdp.active?.data).toEqual(good);
+      expect(living.updates.state().trouble?.code).toBe("data-unfit");
+      expect((await living.recorded()).at(-1)).toBe("refused r1 data-unfit");
+      await living.look();
+      await living.lookForData();
+      expect(living.pdp.active?.data).toEqual(good);
+      write(data({}));
+      await living.lookForData();
+      expect(living.pdp.active?.data).toEqual(data({}));
+    });
+
+    it("decides after a new start when nothing fits in its place, or nothing is remembered", async () => {
+      living.publish(await release("r2", 2, {}, undefined, { extra: { type: "string" } }));
+      write({ ...slow, extra: "x" });
+      await startOnItAgain();
+      expect(living.pdp.active?.data).toEqual({ ...slow, extra: "x" });
+      writeFileSync(living.folder.path("data-shelf", "state.json"), "{");
+      write(slow);
+      living.publish(await release("r3", 3));
+      await startOnItAgain();
+      expect(living.pdp.active?.data).toEqual(slow);
+    });
   });
 
   it("that came before the bundle that it is for is put in force with it", async () => {

@@ -1,4 +1,4 @@
-import { createSecretKey, randomBytes } from "node:crypto";
+import { constants, createSecretKey, randomBytes, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { CompactSign, UnsecuredJWT } from "jose";
 import { afterAll, describe, expect, it } from "vitest";
@@ -171,6 +171,25 @@ describe("a bundle is refused when", () => {
         refusal("bundle-signature", /configured key/),
       );
     }
+  });
+
+  it.each([
+    { crit: ["exp"], exp: 0 },
+    { crit: ["b64"], b64: false },
+    { b64: true },
+    { alg: "PS512" },
+    { alg: undefined },
+  ])("its signature with PS256 has a header that asks for more or other than that: %j", async (more) => {
+    const rsa = keyPair("PS256");
+    const parts = [{ alg: "PS256", ...more }, { files: signedFiles(plain) }];
+    const signedText = parts.map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".");
+    const padding = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
+    const signature = sign("sha256", Buffer.from(signedText), { key: rsa.privateKey, ...padding });
+    const token = `${signedText}.${signature.toString("base64url")}`;
+    const files = withFiles(plain, { ".signatures.json": JSON.stringify({ signatures: [token] }) });
+    await expect(verifyBundle(files, { key: rsa.publicKey, algorithm: "PS256" })).rejects.toEqual(
+      refusal("bundle-signature", /configured key/),
+    );
   });
 
   it("it is signed with HS256 and the public key as the secret", async () => {
