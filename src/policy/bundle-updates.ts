@@ -2,7 +2,7 @@ import type { Bundle } from "./bundle.ts";
 import { type BundleFiles, filesDigest } from "./bundle-files.ts";
 import { BundleRefusal } from "./bundle-refusal.ts";
 import { believed, prepared, unpacked } from "./check-bundle.ts";
-import type { PolicyData } from "./data.ts";
+import type { DataUpdates } from "./data-updates.ts";
 import type { PolicyDecisionPoint, PreparedPolicy } from "./pdp.ts";
 import { type Enforcement, putInForce } from "./put-in-force.ts";
 import type { BundleShelf } from "./shelf.ts";
@@ -15,8 +15,7 @@ interface BundleUpdatesOptions extends Enforcement {
   readonly shelf: BundleShelf;
   readonly verification?: Verification | undefined;
   readonly troubles: PolicyTroubles;
-  /** The newest data that could be read. */
-  readonly newestData: () => PolicyData | undefined;
+  readonly data: Pick<DataUpdates, "newest" | "newestIsInForce" | "candidatesFor">;
 }
 
 /** A bundle that may be put in force. */
@@ -66,14 +65,15 @@ export class BundleUpdates {
 
   /** Puts the last good bundle in force, if there is one. Rejects when it is not as it was kept. */
   async takeLastGood(): Promise<void> {
-    const { shelf, pdp, clock, verification, newestData } = this.#options;
+    const { shelf, pdp, clock, verification, data } = this.#options;
     const files = await shelf.read();
     if (files === undefined || shelf.good === undefined) return;
     const bundle = await believed(files, verification);
-    const next = await prepared(pdp, bundle, [newestData(), pdp.active?.data]);
+    const next = await prepared(pdp, bundle, data.candidatesFor(bundle));
     this.#known.set(bundle, shelf.good.digest);
     await putInForce(this.#options, next, () => undefined);
     this.#confirmedAt = Math.min(shelf.good.confirmedAt, clock.now());
+    if (next.data === data.newest) await data.newestIsInForce();
   }
 
   async #take(look: Extract<Look, { kind: "bundle" }>): Promise<void> {
@@ -84,7 +84,7 @@ export class BundleUpdates {
   }
 
   async #accepted(look: Extract<Look, { kind: "bundle" }>): Promise<Accepted | "in-force" | "refused"> {
-    const { pdp, shelf, verification, newestData, troubles } = this.#options;
+    const { pdp, shelf, verification, data, troubles } = this.#options;
     let digest: string | undefined;
     let bundle: Bundle | undefined;
     try {
@@ -93,7 +93,7 @@ export class BundleUpdates {
       if (pdp.active !== undefined && this.#known.get(pdp.active.bundle) === digest) return "in-force";
       bundle = await believed(files, verification);
       shelf.admit(bundle, digest);
-      return { files, digest, next: await prepared(pdp, bundle, [newestData(), pdp.active?.data]) };
+      return { files, digest, next: await prepared(pdp, bundle, data.candidatesFor(bundle)) };
     } catch (error) {
       if (!(error instanceof BundleRefusal)) throw error;
       const what = digest ?? look.version ?? "unknown";
@@ -103,15 +103,15 @@ export class BundleUpdates {
   }
 
   async #putInForce({ files, digest, next }: Accepted): Promise<void> {
-    const { shelf, pdp, clock, troubles, newestData } = this.#options;
+    const { shelf, pdp, clock, troubles, data } = this.#options;
     const now = clock.now();
     await shelf.keep(next.bundle, files, { digest, confirmedAt: now });
     this.#known.set(next.bundle, digest);
     await putInForce(this.#options, next, () => pdp.active);
     troubles.clear("bundle");
-    // Refused data may have come into force with it.
-    if (next.data === newestData()) troubles.clear("data");
     this.#confirmedAt = now;
+    // Data that was refused before may have come into force with it.
+    if (next.data === data.newest) await data.newestIsInForce();
   }
 
   async #confirm(): Promise<void> {

@@ -1,13 +1,16 @@
 import { configDigest } from "../config/digest.ts";
 import { LockkeeperError } from "../errors.ts";
+import type { Bundle } from "./bundle.ts";
 import { BundleRefusal } from "./bundle-refusal.ts";
 import type { DataSource, PolicyData } from "./data.ts";
+import type { DataShelf } from "./data-shelf.ts";
 import type { PolicyDecisionPoint, PreparedPolicy } from "./pdp.ts";
 import { type Enforcement, putInForce } from "./put-in-force.ts";
 import type { PolicyTroubles } from "./update-troubles.ts";
 
 interface DataUpdatesOptions extends Enforcement {
   readonly source: DataSource;
+  readonly shelf: DataShelf;
   readonly pdp: Pick<PolicyDecisionPoint, "prepare" | "swap" | "active" | "lastGood">;
   readonly troubles: PolicyTroubles;
 }
@@ -25,6 +28,19 @@ export class DataUpdates {
   /** The newest data that could be read, in force or not: it may fit the next bundle. */
   get newest(): PolicyData | undefined {
     return this.#newest;
+  }
+
+  /**
+   * The data to try a bundle with, the best first. The newest is the last resort where it was too slow with it: a slow
+   * decision is better than none.
+   */
+  candidatesFor(bundle: Bundle): readonly (PolicyData | undefined)[] {
+    const { pdp, shelf } = this.#options;
+    if (this.#newest === undefined || !shelf.isQuarantined(bundle, this.#newest)) {
+      return [this.#newest, pdp.active?.data];
+    }
+    this.#refuseQuarantined(bundle, this.#newest);
+    return [pdp.active?.data, shelf.standIn, this.#newest];
   }
 
   /** @throws LockkeeperError `configuration` when there is none to start with */
@@ -52,9 +68,16 @@ export class DataUpdates {
       }
       await this.#putInForce(active, next);
     }
-    this.#options.troubles.clear("data");
+    await this.newestIsInForce();
     this.#version = version;
     return true;
+  }
+
+  /** To be told when the newest data has come into force with a bundle. */
+  async newestIsInForce(): Promise<void> {
+    const { shelf, troubles } = this.#options;
+    troubles.clear("data");
+    await shelf.forgetStandIn();
   }
 
   /** What is there is looked at again as if it were new. */
@@ -73,6 +96,10 @@ export class DataUpdates {
   }
 
   async #prepared({ bundle }: PreparedPolicy, data: PolicyData): Promise<PreparedPolicy | undefined> {
+    if (this.#options.shelf.isQuarantined(bundle, data)) {
+      this.#refuseQuarantined(bundle, data);
+      return undefined;
+    }
     try {
       return await this.#options.pdp.prepare(bundle, data);
     } catch (error) {
@@ -95,6 +122,11 @@ export class DataUpdates {
     } catch {
       return lastGood;
     }
+  }
+
+  #refuseQuarantined({ revision }: Bundle, data: PolicyData): void {
+    const message = `With this data the policies ${revision} were too slow in service, so it is quarantined.`;
+    this.#refuse(new Error(message), configDigest(data), revision);
   }
 
   #refuse(error: unknown, what: string, revision?: string): void {

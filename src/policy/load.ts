@@ -4,6 +4,7 @@ import type { Config } from "../config.ts";
 import { LockkeeperError } from "../errors.ts";
 import { loadBundle } from "./bundle.ts";
 import { checkData, type DataSource, dataFile, fixedData, loadData, type PolicyData } from "./data.ts";
+import { DataShelf } from "./data-shelf.ts";
 import { BundleShelf } from "./shelf.ts";
 import { readVerificationKey } from "./signing/key.ts";
 import type { Verification } from "./signing/verify.ts";
@@ -52,6 +53,7 @@ export async function policyUpdates(
     source: sourceOf(policy),
     data: dataOf(policy, given),
     shelf,
+    dataShelf: await DataShelf.open(join(dataDir, "policy-data")),
     verification: verification && verificationOf(verification),
     pollMs,
     maxAgeMs: maxAgeHours === undefined ? undefined : maxAgeHours * HOUR_MS,

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { LockkeeperError } from "../errors.ts";
@@ -6,6 +6,7 @@ import { packArchive, readArchive } from "./archive.ts";
 import type { Bundle } from "./bundle.ts";
 import { type BundleFiles, filesDigest } from "./bundle-files.ts";
 import { BundleRefusal } from "./bundle-refusal.ts";
+import { replaceFile } from "./replace-file.ts";
 
 /** A bundle that was put in force, as it is kept. */
 interface KeptBundle {
@@ -125,7 +126,6 @@ export class BundleShelf {
     };
     const { folder } = this.#options;
     if (folder !== undefined) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
       await replaceFile(folder, archiveName(entry.digest), await packArchive(files));
     }
     await this.#save(state, entry.confirmedAt);
@@ -172,7 +172,6 @@ export class BundleShelf {
   async #save(state: State, at: number): Promise<void> {
     const { folder } = this.#options;
     if (folder !== undefined) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
       await replaceFile(folder, STATE, `${JSON.stringify(state)}\n`);
     }
     this.#state = state;
@@ -197,25 +196,6 @@ const STATE = "state.json";
 
 function archiveName(digest: string): string {
   return `${digest}.tar.gz`;
-}
-
-/** A power cut leaves the file as it was, or as it is to be. */
-async function replaceFile(folder: string, name: string, content: string | Uint8Array): Promise<void> {
-  const beside = join(folder, `${name}.${process.pid}.new`);
-  const handle = await open(beside, "w", 0o600);
-  try {
-    await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(beside, join(folder, name));
-  const directory = await open(folder, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 function undefinedIfMissing(error: unknown): undefined {

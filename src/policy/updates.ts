@@ -4,6 +4,7 @@ import { LockkeeperError } from "../errors.ts";
 import { BundleRefusal } from "./bundle-refusal.ts";
 import { BundleUpdates } from "./bundle-updates.ts";
 import type { DataSource } from "./data.ts";
+import type { DataShelf } from "./data-shelf.ts";
 import { DataUpdates } from "./data-updates.ts";
 import type { PolicyDecisionPoint, PreparedPolicy } from "./pdp.ts";
 import { told } from "./put-in-force.ts";
@@ -18,6 +19,7 @@ export interface PolicyUpdatesOptions {
   readonly source: BundleSource;
   readonly data: DataSource;
   readonly shelf: BundleShelf;
+  readonly dataShelf: DataShelf;
   /** Without it bundles are believed as they are. */
   readonly verification?: Verification | undefined;
   readonly pdp: Pick<PolicyDecisionPoint, "prepare" | "swap" | "active" | "lastGood">;
@@ -53,13 +55,13 @@ export class PolicyUpdates {
   #failures = 0;
 
   constructor(options: PolicyUpdatesOptions) {
-    const { pdp, clock, shelf, verification, data, onEvent = () => {} } = options;
+    const { pdp, clock, shelf, dataShelf, verification, data, onEvent = () => {} } = options;
     this.#options = options;
     this.#onEvent = onEvent;
     this.#troubles = new PolicyTroubles(clock, this.#records, onEvent);
     const parts = { pdp, clock, onEvent, records: this.#records, troubles: this.#troubles };
-    this.#data = new DataUpdates({ ...parts, source: data });
-    this.#bundles = new BundleUpdates({ ...parts, shelf, verification, newestData: () => this.#data.newest });
+    this.#data = new DataUpdates({ ...parts, source: data, shelf: dataShelf });
+    this.#bundles = new BundleUpdates({ ...parts, shelf, verification, data: this.#data });
   }
 
   /**
@@ -157,10 +159,10 @@ export class PolicyUpdates {
 
   /**
    * What was too slow is in force no more: `PdpOptions.onQuarantine`. The bundle is never taken again; where only the
-   * data was new, that is not taken again until it changes.
+   * data was new, that is not taken again with the same policies.
    */
   quarantined(bad: PreparedPolicy, restored: PreparedPolicy): void {
-    const { clock, shelf } = this.#options;
+    const { clock } = this.#options;
     const [policy, good] = [told(bad), told(restored)];
     const now = clock.now();
     this.#records.owe((...run) => policyQuarantinedRecord(policy, good, ...run, now));
@@ -169,11 +171,18 @@ export class PolicyUpdates {
     if (isBundle) this.#troubles.quarantined("bundle", "bundle-quarantined");
     else this.#troubles.quarantined("data", "data-unfit");
     this.#onEvent({ kind: "quarantined", policy, restored: good });
-    const digest = this.#bundles.digestOf(bad.bundle);
-    const kept = isBundle && digest !== undefined ? this.#inTurn(() => shelf.quarantine(digest, now)) : undefined;
-    void Promise.resolve(kept)
+    this.#inTurn(() => (isBundle ? this.#quarantineBundle(bad, now) : this.#quarantineData(bad, restored)))
       .then(() => this.#records.settle())
       .catch((error: unknown) => this.#tell(error));
+  }
+
+  async #quarantineBundle({ bundle }: PreparedPolicy, now: number): Promise<void> {
+    const digest = this.#bundles.digestOf(bundle);
+    if (digest !== undefined) await this.#options.shelf.quarantine(digest, now);
+  }
+
+  #quarantineData({ bundle, data }: PreparedPolicy, restored: PreparedPolicy): Promise<void> {
+    return this.#options.dataShelf.quarantine(bundle, data, restored.data);
   }
 
   /** @returns milliseconds after which to try again */

@@ -4,6 +4,7 @@ import { openSqliteStore } from "../../src/audit/sqlite/store.ts";
 import { openJournal } from "../../src/audit/store-journal.ts";
 import { readArchive, writeArchive } from "../../src/policy/archive.ts";
 import { type DataSource, fixedData, loadData, type PolicyData } from "../../src/policy/data.ts";
+import { DataShelf } from "../../src/policy/data-shelf.ts";
 import { PolicyDecisionPoint } from "../../src/policy/pdp.ts";
 import { BundleShelf, type ShelfOptions } from "../../src/policy/shelf.ts";
 import { signBundle } from "../../src/policy/signing/sign.ts";
@@ -66,6 +67,7 @@ export async function livingPolicies(options: LivingOptions = {}) {
     source: options.source ?? fileSource(bundle),
     data: options.data ?? fixedData(siteData),
     shelf,
+    dataShelf: await DataShelf.open(folder.path("data-shelf")),
     verification,
     pdp,
     clock,

@@ -431,13 +431,22 @@ describe("the site's data", () => {
       expect(living.pdp.active?.data).toEqual(data({}));
     });
 
-    it("decides after a new start when nothing fits in its place, or nothing is remembered", async () => {
-      living.publish(await release("r2", 2, {}, undefined, { extra: { type: "string" } }));
-      write({ ...slow, extra: "x" });
-      await startOnItAgain();
-      expect(living.pdp.active?.data).toEqual({ ...slow, extra: "x" });
-      writeFileSync(living.folder.path("data-shelf", "state.json"), "{");
+    it("decides after a new start when other data was in force since: what was before that is long out of date", async () => {
+      write(data({}));
+      await living.lookForData();
       write(slow);
+      await startOnItAgain();
+      expect(living.pdp.active?.data).toEqual(slow);
+    });
+
+    it("decides after a new start when nothing fits in its place, or nothing is remembered", async () => {
+      const twoRoles = { properties: { "sandbox oncall": { minItems: 2 } } };
+      const site = { properties: { roles: { properties: { principals: twoRoles } } } };
+      living.publish(await release("r2", 2, {}, undefined, { site }));
+      await startOnItAgain();
+      expect(living.pdp.active?.data).toEqual(slow);
+      expect(living.updates.state().trouble).toBeUndefined();
+      writeFileSync(living.folder.path("data-shelf", "state.json"), "{");
       living.publish(await release("r3", 3));
       await startOnItAgain();
       expect(living.pdp.active?.data).toEqual(slow);
