@@ -1,9 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { configDigest } from "../config/digest.ts";
 import type { Bundle } from "./bundle.ts";
-import type { PolicyData } from "./data.ts";
+import { dataDigest, type PolicyData } from "./data.ts";
 import { replaceFile } from "./replace-file.ts";
 
 const stateSchema = z.strictObject({
@@ -71,5 +70,5 @@ export class DataShelf {
 }
 
 function pairOf({ wasmDigest }: Bundle, data: PolicyData): string {
-  return `${wasmDigest} ${configDigest(data)}`;
+  return `${wasmDigest} ${dataDigest(data)}`;
 }

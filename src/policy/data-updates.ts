@@ -1,8 +1,7 @@
-import { configDigest } from "../config/digest.ts";
 import { LockkeeperError } from "../errors.ts";
 import type { Bundle } from "./bundle.ts";
 import { BundleRefusal } from "./bundle-refusal.ts";
-import type { DataSource, PolicyData } from "./data.ts";
+import { type DataSource, dataDigest, type PolicyData } from "./data.ts";
 import type { DataShelf } from "./data-shelf.ts";
 import type { PolicyDecisionPoint, PreparedPolicy } from "./pdp.ts";
 import { type Enforcement, putInForce } from "./put-in-force.ts";
@@ -60,7 +59,7 @@ export class DataUpdates {
     if (looked === undefined || active === undefined) return false;
     const { version, data } = looked;
     this.#newest = data;
-    if (configDigest(data) !== configDigest(active.data)) {
+    if (dataDigest(data) !== dataDigest(active.data)) {
       const next = await this.#prepared(active, data);
       if (next === undefined) {
         this.#version = version;
@@ -103,7 +102,7 @@ export class DataUpdates {
     try {
       return await this.#options.pdp.prepare(bundle, data);
     } catch (error) {
-      this.#refuse(error, configDigest(data), bundle.revision);
+      this.#refuse(error, dataDigest(data), bundle.revision);
       return undefined;
     }
   }
@@ -126,7 +125,7 @@ export class DataUpdates {
 
   #refuseQuarantined({ revision }: Bundle, data: PolicyData): void {
     const message = `With this data the policies ${revision} were too slow in service, so it is quarantined.`;
-    this.#refuse(new Error(message), configDigest(data), revision);
+    this.#refuse(new Error(message), dataDigest(data), revision);
   }
 
   #refuse(error: unknown, what: string, revision?: string): void {

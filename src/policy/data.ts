@@ -1,11 +1,24 @@
 import { readFileSync } from "node:fs";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import { configDigest } from "../config/digest.ts";
 import { type Fault, LockkeeperError } from "../errors.ts";
 import type { Bundle } from "./bundle.ts";
 import { fileVersion } from "./bundle-files.ts";
 
 /** The document that policy knows as `data`, apart from what the bundle itself defines: at least `site`. */
 export type PolicyData = Readonly<Record<string, unknown>>;
+
+const digests = new WeakMap<PolicyData, string>();
+
+/**
+ * SHA-256, hex, of data as records name it, see `configDigest`. Worked out once for each: of a hundred thousand entries
+ * it takes as long as thousands of decisions.
+ */
+export function dataDigest(data: PolicyData): string {
+  const known = digests.get(data) ?? configDigest(data);
+  digests.set(data, known);
+  return known;
+}
 
 /** Where the site's data is looked up, again and again. */
 export interface DataSource {

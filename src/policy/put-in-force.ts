@@ -1,6 +1,6 @@
 import { type ActivatedPolicy, policyRecord } from "../audit/admin-record.ts";
 import type { Clock } from "../clock.ts";
-import { configDigest } from "../config/digest.ts";
+import { dataDigest } from "./data.ts";
 import type { PolicyDecisionPoint, PreparedPolicy } from "./pdp.ts";
 import type { PolicyEvent } from "./update-events.ts";
 import type { PolicyRecords } from "./update-records.ts";
@@ -30,5 +30,5 @@ export async function putInForce(
 
 /** As records and logs name policies. */
 export function told({ bundle, data }: PreparedPolicy): ActivatedPolicy {
-  return { revision: bundle.revision, wasmDigest: bundle.wasmDigest, dataDigest: configDigest(data) };
+  return { revision: bundle.revision, wasmDigest: bundle.wasmDigest, dataDigest: dataDigest(data) };
 }
