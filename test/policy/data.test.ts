@@ -80,4 +80,17 @@ describe("the site's data", () => {
       expect.objectContaining({ code: "configuration", message: expect.stringContaining(path) }),
     );
   });
+
+  it("is checked against the bundle's own schema, whatever bundles were there before", () => {
+    const asking = (site: object) => ({ ...bundle, dataSchemas: { site } });
+    const kinds = ["object", "array", "string", "number", "boolean", "null", "integer"];
+    for (let round = 0; round < 2; round++) {
+      for (const type of kinds) {
+        const check = () => checkData(asking({ type }), { site: {} });
+        if (type === "object") expect(check).not.toThrow();
+        else expect(check).toThrow(`data.site: must be ${type}`);
+      }
+      expect(() => checkData(asking({ type: "anything" }), { site: {} })).toThrow(/schema is invalid/);
+    }
+  });
 });
