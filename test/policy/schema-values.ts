@@ -46,15 +46,14 @@ export function fromSchema(schema: Schema, ways: Ways): fc.Arbitrary<unknown> {
     if ($ref !== undefined) return madeOf(known[$ref.split("/").at(-1) ?? ""] ?? missing($ref), path);
     if (only !== undefined) return fc.constant(only);
     if (each.enum) return fc.constantFrom(...each.enum);
-    const branches = anyOf ?? oneOf;
-    if (branches) return fc.oneof(...branches.map((branch) => madeOf(branch, path)));
-    if (typeof type === "object") {
+    const branches =
+      anyOf ?? oneOf ?? (typeof type === "object" ? type.map((name) => ({ ...each, type: name })) : undefined);
+    if (branches) {
       // `null` is there to be met, but not half of the time.
-      return fc.oneof(
-        ...type.map((name) => ({ weight: name === "null" ? 1 : 4, arbitrary: madeOf({ ...each, type: name }, path) })),
-      );
+      const weightOf = (branch: Schema) => (branch.type === "null" ? 1 : 4);
+      return fc.oneof(...branches.map((branch) => ({ weight: weightOf(branch), arbitrary: madeOf(branch, path) })));
     }
-    const make = makers[type ?? "object"] ?? missing(`type ${type}`);
+    const make = makers[typeof type === "string" ? type : "object"] ?? missing(`type ${type}`);
     return make(each, path);
   };
   const makers: Readonly<Record<string, (each: Schema, path: string) => fc.Arbitrary<unknown>>> = {
