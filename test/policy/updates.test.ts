@@ -5,6 +5,7 @@ import { dataFile } from "../../src/policy/data.ts";
 import type { PolicyInput } from "../../src/policy/input.ts";
 import { fileSource } from "../../src/policy/sources/file.ts";
 import { TestClock } from "../fixture/clock.ts";
+import { ordinaryFacts } from "../fixture/facts.ts";
 import { type Living, type LivingOptions, livingPolicies, release, siteData } from "./living-policies.ts";
 import { keyPair, testFolder, writeFolder } from "./signed-bundles.ts";
 
@@ -13,6 +14,7 @@ const oncall: PolicyInput = {
   action: "iam:UpdateAccessKey",
   credential: { type: "access-key", id: "AKIAIOSFODNN7EXAMPLE", userName: "Bob", account: "123456789012" },
   change: { status: "Inactive" },
+  facts: ordinaryFacts,
   context: {
     time: {
       rfc3339: "2026-11-21T09:30:00.000Z",
