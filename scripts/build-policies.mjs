@@ -6,10 +6,13 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { root } from "./node24.mjs";
 import { runOpa } from "./opa.mjs";
+import { reasonsIn } from "./policy-reasons.mjs";
 
 /** What the bundle owns. The site's data is not among it: under a bundle's roots, data could become constants. */
 const ROOTS = ["lockkeeper"];
 const ENTRYPOINT = "lockkeeper/decision";
+/** What would be needed to be allowed; policies may have it. */
+const REMEDIES_ENTRYPOINT = "lockkeeper/remedies/answer";
 
 /**
  * Compiles the policies unless the bundle that is there came from the same sources. The same sources give the same
@@ -64,13 +67,23 @@ export function buildBundle({ policies, output, createdAt, revision: given }) {
 function stageAndCompile(policies, sources, { work, compiled, revision, createdAt }) {
   const staged = join(work, "sources");
   mkdirSync(staged, { recursive: true });
-  for (const source of sources.filter((path) => path.endsWith(".rego"))) {
-    cpSync(join(policies, source), join(staged, source));
-  }
-  writeFileSync(join(staged, ".manifest"), JSON.stringify(manifestOf(policies, createdAt)));
+  const rego = sources.filter((path) => path.endsWith(".rego"));
+  for (const source of rego) cpSync(join(policies, source), join(staged, source));
+  const { rules, reasons } = parsed(staged, rego, policies);
+  writeFileSync(join(staged, ".manifest"), JSON.stringify(manifestOf(policies, { createdAt, reasons })));
   const own = join(policies, "capabilities.json");
   const capabilities = existsSync(own) ? own : join(root, "policies", "capabilities.json");
-  compile(staged, compiled, { revision, capabilities: resolve(capabilities), policies });
+  const optional = rules.has(`data.${REMEDIES_ENTRYPOINT.replaceAll("/", ".")}`) ? [REMEDIES_ENTRYPOINT] : [];
+  const entrypoints = [ENTRYPOINT, ...optional];
+  compile(staged, compiled, { revision, capabilities: resolve(capabilities), policies, entrypoints });
+}
+
+function parsed(staged, rego, policies) {
+  try {
+    return reasonsIn(staged, rego);
+  } catch (cause) {
+    throw new Error(`The policies in ${policies} do not compile:\n${cause.message}`, { cause });
+  }
 }
 
 /** Everything that goes into the bundle or decides how it is compiled, relative to the policies' folder and sorted. */
@@ -89,7 +102,10 @@ function sourcesIn(policies) {
 const EXTRA_SOURCES = ["capabilities.json", "schemas/site.json", "selftest.json"];
 
 function digestOf(policies, sources) {
-  const hash = createHash("sha256").update(readFileSync(new URL(import.meta.url)));
+  const hash = createHash("sha256");
+  for (const script of [import.meta.url, new URL("policy-reasons.mjs", import.meta.url)]) {
+    hash.update(readFileSync(new URL(script)));
+  }
   for (const source of sources) {
     const content = readFileSync(join(policies, source));
     hash.update(`${source}\n${content.length}\n`).update(content);
@@ -98,13 +114,13 @@ function digestOf(policies, sources) {
 }
 
 /**
- * The schema of the data that these policies expect travels with them, so that no other data is ever loaded; and the
- * cases that they must decide as expected before they are put in force.
+ * The schema of the data that these policies expect travels with them, so that no other data is ever loaded; the cases
+ * that they must decide as expected before they are put in force; and which rule gives which reason.
  */
-function manifestOf(policies, createdAt) {
+function manifestOf(policies, { createdAt, reasons }) {
   const site = jsonIn(policies, "schemas/site.json");
   const selfTest = jsonIn(policies, "selftest.json");
-  const lockkeeper = { ...(createdAt && { createdAt }), ...(selfTest && { selfTest }) };
+  const lockkeeper = { ...(createdAt && { createdAt }), ...(selfTest && { selfTest }), reasons };
   return { roots: ROOTS, metadata: { dataSchemas: site ? { site } : {}, lockkeeper } };
 }
 
@@ -118,7 +134,7 @@ function jsonIn(policies, name) {
   }
 }
 
-function compile(sources, output, { revision, capabilities, policies }) {
+function compile(sources, output, { revision, capabilities, policies, entrypoints }) {
   const { ok, output: said } = runOpa(
     // Relative paths only: the bundle names its files by them. Without optimisation, which would make data constant.
     // biome-ignore format: one option, one line
@@ -127,7 +143,7 @@ function compile(sources, output, { revision, capabilities, policies }) {
       "--target", "wasm",
       "--optimize", "0",
       "--v1-compatible",
-      "--entrypoint", ENTRYPOINT,
+      ...entrypoints.flatMap((entrypoint) => ["--entrypoint", entrypoint]),
       "--revision", revision,
       "--capabilities", capabilities,
       "--output", output,

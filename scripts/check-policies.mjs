@@ -1,7 +1,10 @@
 #!/usr/bin/env node
 // Checks policies/: formatting, types against the schemas, the built-ins they call, their tests and what those cover.
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { root } from "./node24.mjs";
 import { runOpa } from "./opa.mjs";
+import { reasonsIn } from "./policy-reasons.mjs";
 
 const POLICIES = "policies/lockkeeper";
 const CASES_TEST = "test/policy/cases_test.rego";
@@ -28,6 +31,11 @@ const checks = [
     fault: uncoveredLines,
     hint: "Every line of a policy is to be reached by a test.",
   },
+  {
+    what: "reasons",
+    fault: unsaidCodes,
+    hint: "Write the code out, or name the codes above the rule in METADATA: `custom: { codes: [...] }`.",
+  },
 ];
 
 /** The lines that no test reaches, one file a line; empty when there are none. `--threshold` would not say which. */
@@ -43,9 +51,19 @@ function uncoveredLines(report) {
     .join("\n");
 }
 
+/** The rules that compute a reason's code and do not say which codes: nobody could be told where these come from. */
+function unsaidCodes() {
+  const files = readdirSync(join(root, POLICIES), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".rego") && !file.endsWith("_test.rego"))
+    .sort();
+  return reasonsIn(join(root, POLICIES), files)
+    .unsaid.map(({ rule, file, line }) => `${POLICIES}/${file}:${line}: ${rule} computes a code`)
+    .join("\n");
+}
+
 try {
   for (const { what, args, fault = () => "", hint = "" } of checks) {
-    const { ok, output } = runOpa(args, { cwd: root });
+    const { ok, output } = args === undefined ? { ok: true, output: "" } : runOpa(args, { cwd: root });
     const wrong = ok ? fault(output) : output;
     console.log(`policies: ${what} ${wrong === "" ? "ok" : "FAILED"}`);
     if (wrong === "") continue;

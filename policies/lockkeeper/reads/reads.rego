@@ -31,6 +31,9 @@ roles_that_may_see := {
 	"lockkeeper:SearchStatusChanges": {"admin", "auditor", "oncall", "viewer"},
 }
 
+# METADATA
+# custom:
+#   codes: [admin-may-look, auditor-may-look, chatops-may-look, oncall-may-look, ticketing-may-look, viewer-may-look]
 allow contains {
 	"code": concat("-", [role, "may-look"]),
 	"message": concat(" ", ["The role", role, "may look at this."]),
