@@ -3,6 +3,7 @@ import { systemClock } from "../clock.ts";
 import { untilTaken } from "./end.ts";
 import type { Output } from "./keys.ts";
 import { addBundleCommands } from "./policy-bundle-commands.ts";
+import { policyExplain } from "./policy-explain.ts";
 import { policyReplay } from "./policy-replay.ts";
 
 const several = (value: string, before: readonly string[]) => [...before, value];
@@ -12,6 +13,20 @@ export function addPolicyCommands(program: Command, output: Output): void {
   const policy = program.command("policy").description("the policies");
 
   addBundleCommands(policy, output);
+
+  policy
+    .command("explain [where]")
+    .description(
+      "what policies decide on an input or a change of a log, by which rules, and what would be needed; where as for replay",
+    )
+    .requiredOption("--bundle <file>", "the policies, a bundle.tar.gz")
+    .requiredOption("--data <file>", "the data to decide by")
+    .option("--input <file>", "JSON: a policy input, or a record of the log")
+    .option("--change <id>", "a status change of the log")
+    .option("--own-user <name>", "an IAM user of the gateway's own; may be repeated", several, [])
+    .option("--json", "for programs")
+    .option("--config <file>", "YAML file that says where the log is (default: $LOCKKEEPER_CONFIG)")
+    .action((where, options) => policyExplain(output, { ...options, where }));
 
   policy
     .command("replay [where]")

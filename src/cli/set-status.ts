@@ -6,6 +6,7 @@ import {
 } from "../client/client.ts";
 import { asCaller, type CallerArguments, type CallerOptions, type ExitCode, exitCodes } from "./caller.ts";
 import { foundOut } from "./caller-errors.ts";
+import { explanationLines } from "./explanation-lines.ts";
 import { printable } from "./printable.ts";
 
 /** The options of `set-status` as they were typed; the gateway checks them. */
@@ -46,7 +47,7 @@ async function explain(
   if (json === true) output.print(JSON.stringify(decision, undefined, 2));
   else {
     output.print(decision.allow ? "It would be allowed:" : "It would be denied:");
-    for (const { code, message } of decision.reasons) output.print(printable(`  ${message} (${code})`));
+    for (const line of explanationLines(decision)) output.print(line);
     output.note("Nothing was changed.");
   }
   return decision.allow ? exitCodes.done : exitCodes.refused;

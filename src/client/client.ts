@@ -13,6 +13,7 @@ type Schemas = components["schemas"];
 export type StatusChangeRequest = Schemas["StatusChangeRequest"];
 export type StatusChange = Schemas["StatusChange"];
 export type Decision = Schemas["Decision"];
+export type ExplainedDecision = Schemas["ExplainedDecision"];
 export type CredentialList = Schemas["CredentialList"];
 export type AccessKeyOwner = Schemas["AccessKeyOwner"];
 export type AuthenticatedPrincipal = Schemas["AuthenticatedPrincipal"];
@@ -52,8 +53,8 @@ export interface LockkeeperClient {
    * confirmed it. A change whose outcome is not known is never sent again: it is looked at until it is settled.
    */
   setStatus(request: StatusChangeRequest, options?: SetStatusOptions): Promise<StatusChange>;
-  /** Would this change be allowed, and why? Nothing is changed; the question is recorded. */
-  explain(request: StatusChangeRequest, options?: CallOptions): Promise<Decision>;
+  /** Would this change be allowed, why, and what would be needed? Nothing is changed; the question is recorded. */
+  explain(request: StatusChangeRequest, options?: CallOptions): Promise<ExplainedDecision>;
   /** One change as it stands now. */
   statusChange(id: string, options?: CallOptions): Promise<StatusChange>;
   /** One change when it is settled, or as it stands after `settleMs`. */

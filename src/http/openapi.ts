@@ -125,7 +125,8 @@ export interface paths {
         put?: never;
         /**
          * Would this change be allowed, and why?
-         * @description Takes the body of a status change, asks the same policy, changes nothing. The question is recorded.
+         * @description Takes the body of a status change, asks the same policy, changes nothing. Says which rule gave each reason, which
+         *     facts about the credential the decision has seen, and what would be needed to be allowed. The question is recorded.
          */
         post: operations["explainDecision"];
         delete?: never;
@@ -485,6 +486,64 @@ export interface components {
             reasons: components["schemas"]["Reason"][];
             /** @description Revision of the policy bundle that decided */
             revision: string;
+        };
+        ExplainedDecision: {
+            id: string;
+            allow: boolean;
+            reasons: components["schemas"]["ExplainedReason"][];
+            /** @description Revision of the policy bundle that decided */
+            revision: string;
+            /**
+             * @description What the decision has seen of the credential (`credential`), the user's other credentials of its type
+             *     (`siblings`) and the user (`user`), as policy saw it; `unavailable` says why a fact could not be had. Absent
+             *     where the decision needed none
+             */
+            facts?: {
+                [key: string]: unknown;
+            };
+            /** @description Facts that the decision has seen and this caller may not look at */
+            factsWithheld?: string[];
+            /**
+             * @description Of a denial: what would be needed to be allowed, each entry being one way, the surest and smallest first. Empty:
+             *     nothing that could be added would do. Absent where the policies do not tell
+             */
+            remedies?: components["schemas"]["Remedy"][];
+        };
+        ExplainedReason: {
+            /** @description Stable, for programs */
+            code: string;
+            /** @description A sentence for people */
+            message: string;
+            /**
+             * @description `gateway`: Lockkeeper itself denied, without a policy's word or against it
+             * @enum {string}
+             */
+            source: "policy" | "gateway";
+            /** @description The Rego rules that give this reason. Absent where the policy bundle does not say */
+            rules?: components["schemas"]["ReasonRule"][];
+        };
+        ReasonRule: {
+            rule: string;
+            /** @description In the folder of the policies */
+            file: string;
+            /** @description Where the rule begins */
+            line: number;
+        };
+        Remedy: {
+            /** @description What it takes, all of it together */
+            needs: ({
+                /** @enum {string} */
+                kind: "ticket" | "on-behalf-of";
+            } | {
+                /** @enum {string} */
+                kind: "role";
+                /** @description That the site's data gives */
+                role: string;
+            })[];
+            /** @description Whether it is known to be enough; else that depends on facts that have not been looked up */
+            certain: boolean;
+            /** @description A sentence for people */
+            message: string;
         };
         /** @description Where the newest record of this change stands in the audit log */
         Receipt: {
@@ -1385,7 +1444,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Decision"];
+                    "application/json": components["schemas"]["ExplainedDecision"];
                 };
             };
             400: components["responses"]["Malformed"];

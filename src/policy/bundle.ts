@@ -4,10 +4,14 @@ import { z } from "zod";
 import { LockkeeperError } from "../errors.ts";
 import { readArchive } from "./archive.ts";
 import { type BundleFiles, readFolder } from "./bundle-files.ts";
+import { type ReasonRule, reasonRulesSchema } from "./reason-rules.ts";
 import { type SelfTest, selfTestSchema } from "./self-test.ts";
 
 /** The one rule that Lockkeeper asks. */
 export const ENTRYPOINT = "lockkeeper/decision";
+
+/** What a bundle may have as well: what would be needed to be allowed. Asked for what-ifs only. */
+export const REMEDIES_ENTRYPOINT = "lockkeeper/remedies/answer";
 
 /** Compiled policies: what an OPA bundle holds, as far as deciding needs it. Says nothing of the site's data. */
 export interface Bundle {
@@ -23,6 +27,10 @@ export interface Bundle {
   readonly createdAt?: number;
   /** What it must decide before it is put in force. */
   readonly selfTest?: SelfTest;
+  /** By the code of a reason, the rules that give it; absent of what plain `opa build` has made. */
+  readonly reasonRules?: ReadonlyMap<string, readonly ReasonRule[]>;
+  /** Whether it has {@link REMEDIES_ENTRYPOINT}. */
+  readonly tellsRemedies?: boolean;
 }
 
 // https://www.openpolicyagent.org/docs/latest/management-bundles/#bundle-file-format; other keys are OPA's business.
@@ -34,7 +42,11 @@ const manifest = z.object({
     .object({
       dataSchemas: z.record(z.string(), z.looseObject({})).default({}),
       lockkeeper: z
-        .strictObject({ createdAt: z.iso.datetime({ offset: true }).optional(), selfTest: selfTestSchema.optional() })
+        .strictObject({
+          createdAt: z.iso.datetime({ offset: true }).optional(),
+          selfTest: selfTestSchema.optional(),
+          reasons: reasonRulesSchema.optional(),
+        })
         .prefault({}),
     })
     .prefault({}),
@@ -91,7 +103,7 @@ function contentOf(files: BundleFiles): Omit<Bundle, "module"> & { readonly code
   if (!parsed.success) throw new Error(`its .manifest is malformed:\n${z.prettifyError(parsed.error)}`);
   const { revision, roots, wasm, metadata } = parsed.data;
 
-  const { createdAt, selfTest } = metadata.lockkeeper;
+  const { createdAt, selfTest, reasons } = metadata.lockkeeper;
   const entry = wasm.find(({ entrypoint }) => entrypoint === ENTRYPOINT);
   if (entry === undefined) throw new Error(`it has no WebAssembly entrypoint ${ENTRYPOINT}`);
   // Data inside a bundle is the bundle's own; what Lockkeeper does not hand to the policy must not be expected by it.
@@ -107,6 +119,8 @@ function contentOf(files: BundleFiles): Omit<Bundle, "module"> & { readonly code
     dataSchemas: metadata.dataSchemas,
     ...(createdAt !== undefined && { createdAt: Date.parse(createdAt) }),
     ...(selfTest && { selfTest }),
+    ...(reasons && { reasonRules: new Map(Object.entries(reasons)) }),
+    tellsRemedies: wasm.some(({ entrypoint, module }) => entrypoint === REMEDIES_ENTRYPOINT && module === entry.module),
   };
 }
 

@@ -14,7 +14,6 @@ const MAX_GROWTH = 16 * KIB * KIB;
 
 interface Instance {
   readonly policy: OpaWasm.LoadedPolicy;
-  readonly entrypoint: number;
   readonly maxMemory: number;
 }
 
@@ -35,17 +34,17 @@ export class Evaluator {
   }
 
   /**
-   * Evaluates the decision for one input.
+   * Evaluates one input: the decision, unless told otherwise.
    * @param input JSON as bytes; anything else in there would silently become an undefined input
    * @returns the result set as the policy gave it, of whatever shape
    * @throws Error whatever was thrown, also strings and plain objects. Every exception leaks WebAssembly stack, so the
    *   instance is thrown away then; the next call makes a new one out of the compiled module.
    */
-  evaluate(input: ArrayBuffer): unknown {
+  evaluate(input: ArrayBuffer, entrypoint = ENTRYPOINT): unknown {
     try {
       this.#instance ??= instantiate(this.bundle, this.#data);
-      const { policy, entrypoint, maxMemory } = this.#instance;
-      const resultSet: unknown = policy.evaluate(input, entrypoint);
+      const { policy, maxMemory } = this.#instance;
+      const resultSet: unknown = policy.evaluate(input, entrypointIn(policy, entrypoint));
       if (policy.mem.buffer.byteLength > maxMemory) this.#instance = undefined;
       return resultSet;
     } catch (thrown) {
@@ -65,12 +64,17 @@ function instantiate({ module }: Bundle, data: ArrayBuffer): Instance {
   try {
     const policy = opa.loadPolicySync(module, { initial: 5, maximum: MAX_MEMORY / PAGE });
     policy.setData(data);
-    const entrypoint: unknown = policy.entrypoints[ENTRYPOINT];
-    if (typeof entrypoint !== "number") throw new Error(`the module has no entrypoint ${ENTRYPOINT}`);
-    return { policy, entrypoint, maxMemory: policy.mem.buffer.byteLength + MAX_GROWTH };
+    entrypointIn(policy, ENTRYPOINT);
+    return { policy, maxMemory: policy.mem.buffer.byteLength + MAX_GROWTH };
   } catch (thrown) {
     throw asError(thrown);
   }
+}
+
+function entrypointIn(policy: OpaWasm.LoadedPolicy, name: string): number {
+  const entrypoint: unknown = policy.entrypoints[name];
+  if (typeof entrypoint !== "number") throw new Error(`the module has no entrypoint ${name}`);
+  return entrypoint;
 }
 
 /** opa-wasm throws strings and plain objects as well as errors. */

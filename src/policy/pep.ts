@@ -7,6 +7,7 @@ import type { Change } from "../changes/change.ts";
 import type { UserLock, UserLocks } from "../changes/user-locks.ts";
 import type { Clock } from "../clock.ts";
 import type { Decision, Ruling } from "./decision.ts";
+import { type ExplainableRuling, type Explanation, explainRuling } from "./explain.ts";
 import { changeInput, type PolicyInput, type PolicyTime, type ReadRequest, readInput } from "./input.ts";
 import { ownUserDenial, touchesOwnUser } from "./own-user.ts";
 import type { Pip } from "./pip.ts";
@@ -14,6 +15,8 @@ import type { Pip } from "./pip.ts";
 /** What the PEP needs of the PDP: an answer to every input. It never throws; whatever goes wrong in there denies. */
 export interface Pdp {
   decide(input: PolicyInput): Ruling;
+  /** What there is to say of such an answer, right after it; without it, the answer is all that is known. */
+  explain?(input: PolicyInput, ruling: ExplainableRuling): Explanation;
 }
 
 export interface PepOptions {
@@ -161,15 +164,22 @@ export async function authorizeAuditRead(
   return authorization;
 }
 
+/** What policy would say of a change, why, and what it has seen. */
+export interface ExplainedChange extends Decided {
+  readonly explanation: Explanation;
+}
+
 /**
  * What policy would say of this change. Changes nothing; that it was asked is a record.
  * @throws LockkeeperError `audit-unavailable`
  */
-export async function explainChange(pep: PepOptions, change: Change): Promise<Decided> {
+export async function explainChange(pep: PepOptions, change: Change): Promise<ExplainedChange> {
   const asked = changeInput(change, pep.time);
   const { decision, input } = await decided(pep, asked, rule(pep, asked), "what-if");
+  // Before anything else is waited for: other policies might decide by then.
+  const explanation = explainRuling(pep, input, decision);
   await pep.journal.note(whatIfRecord(change, decision, input));
-  return { decision, input };
+  return { decision, input, explanation };
 }
 
 /** A decision, and what it was made on: with the facts, where policy wanted to know any. */

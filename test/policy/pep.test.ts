@@ -181,8 +181,10 @@ describe("the gateway's own user", () => {
   });
 
   it("is closed in a what-if as well", async () => {
-    const { decision } = await explainChange(pep(wideOpen), change(oncall, ownKey("LOCKKEEPER")));
-    expect(decision.allow).toBe(false);
+    expect(await explainChange(pep(wideOpen), change(oncall, ownKey("LOCKKEEPER")))).toMatchObject({
+      decision: { allow: false },
+      explanation: { reasons: [{ code: "gateway-own-user", source: "gateway", rules: [] }], remedies: [] },
+    });
   });
 });
 

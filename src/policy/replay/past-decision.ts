@@ -24,7 +24,7 @@ export function pastDecisionIn(body: Buffer): PastDecision | "unreadable" | unde
   const { decision, input } = unmapped;
   if (decision === undefined && input === undefined) return undefined;
   const { id, allow, reasons } = object(decision) ?? {};
-  if (typeof id !== "string" || typeof allow !== "boolean" || !isReasons(reasons) || !isInput(input)) {
+  if (typeof id !== "string" || typeof allow !== "boolean" || !isReasons(reasons) || !isPolicyInput(input)) {
     return "unreadable";
   }
   return { id, allow, reasons, input };
@@ -61,7 +61,7 @@ function isReason(value: unknown): value is Reason {
 }
 
 /** What is read of an input outside of policy; the rest of it only policy looks at, and that takes anything. */
-function isInput(value: unknown): value is PolicyInput {
+export function isPolicyInput(value: unknown): value is PolicyInput {
   const { principal, action, credential = {}, change = {} } = object(value) ?? {};
   const { issuer, id } = object(principal) ?? {};
   if (typeof issuer !== "string" || typeof id !== "string" || typeof action !== "string") return false;
