@@ -79,10 +79,10 @@ async function asked({ input, change, where, config }: ExplainArguments): Promis
 /** What a file asks: an input as policy sees it, a record of the log, or what `audit show` prints of one. */
 function askedIn(file: string): Asked {
   const read = json(file);
+  if (isPolicyInput(read)) return { input: read };
   const record = object(read)?.["record"] ?? read;
   const past = pastDecisionIn(Buffer.from(JSON.stringify(record)));
   if (past !== undefined && past !== "unreadable") return { input: past.input, past };
-  if (past === undefined && isPolicyInput(read)) return { input: read };
   throw malformed(
     `${file} holds no policy input: it takes at least principal (id, issuer) and action, as policies/schemas/input.json has them, or a record of a decision.`,
   );

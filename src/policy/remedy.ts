@@ -30,9 +30,23 @@ export function readRemedies(resultSet: unknown): readonly Remedy[] | undefined 
   const { result } = entry;
   if (!Array.isArray(result) || result.length > MAX_REMEDIES || !result.every(isRemedy)) return undefined;
   return result
-    .map((remedy) => ({ remedy, key: JSON.stringify([!remedy.certain, remedy.needs.length, remedy.message]) }))
-    .sort((one, other) => (one.key < other.key ? -1 : one.key > other.key ? 1 : 0))
-    .map(({ remedy }) => remedy);
+    .map(({ needs, certain, message }: Remedy): Remedy => ({ needs: needs.map(plain), certain, message }))
+    .sort((one, other) => compare(rank(one), rank(other)));
+}
+
+/** What the caller can do comes before what takes somebody who gives roles. */
+function rank({ needs, certain, message }: Remedy): string {
+  const roles = needs.filter(({ kind }) => kind === "role");
+  return JSON.stringify([!certain, needs.length, roles.length, message]);
+}
+
+/** WebAssembly gives an object's members in any order. */
+function plain(need: Need): Need {
+  return need.kind === "role" ? { kind: need.kind, role: need.role } : { kind: need.kind };
+}
+
+function compare(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 function isRemedy(value: unknown): value is Remedy {
