@@ -69,20 +69,22 @@ function stageAndCompile(policies, sources, { work, compiled, revision, createdA
   mkdirSync(staged, { recursive: true });
   const rego = sources.filter((path) => path.endsWith(".rego"));
   for (const source of rego) cpSync(join(policies, source), join(staged, source));
-  const { rules, reasons } = parsed(staged, rego, policies);
+  const { rules, reasons, fault } = parsed(staged, rego);
   writeFileSync(join(staged, ".manifest"), JSON.stringify(manifestOf(policies, { createdAt, reasons })));
   const own = join(policies, "capabilities.json");
   const capabilities = existsSync(own) ? own : join(root, "policies", "capabilities.json");
   const optional = rules.has(`data.${REMEDIES_ENTRYPOINT.replaceAll("/", ".")}`) ? [REMEDIES_ENTRYPOINT] : [];
   const entrypoints = [ENTRYPOINT, ...optional];
   compile(staged, compiled, { revision, capabilities: resolve(capabilities), policies, entrypoints });
+  if (fault !== undefined) throw fault;
 }
 
-function parsed(staged, rego, policies) {
+/** What cannot be parsed is left to the compiler to tell. */
+function parsed(staged, rego) {
   try {
     return reasonsIn(staged, rego);
-  } catch (cause) {
-    throw new Error(`The policies in ${policies} do not compile:\n${cause.message}`, { cause });
+  } catch (fault) {
+    return { rules: new Set(), reasons: {}, fault };
   }
 }
 

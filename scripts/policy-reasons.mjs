@@ -35,9 +35,10 @@ export function reasonsIn(folder, files) {
 }
 
 function parse(folder, file) {
-  const args = ["parse", "--v1-compatible", "--format", "json", "--json-include", "locations,-comments", file];
-  const { ok, output } = runOpa(args, { cwd: folder });
-  if (!ok) throw new Error(output.trim());
+  const options = ["--v1-compatible", "--format", "json", "--json-include", "locations,-comments"];
+  const { ok, output } = runOpa(["parse", ...options, file], { cwd: folder });
+  // `opa parse` tells its errors to programs, `opa check` to people.
+  if (!ok) throw new Error(runOpa(["check", "--v1-compatible", file], { cwd: folder }).output.trim());
   return JSON.parse(output);
 }
 

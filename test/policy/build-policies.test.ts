@@ -71,6 +71,16 @@ describe("compiling the policies", () => {
     expect(readFileSync(bundle)).toEqual(bytes);
   });
 
+  it("says what OPA says of what is no Rego", () => {
+    writeFileSync(rule(), "package");
+    expect(() => buildPolicies(folders)).toThrow(/do not compile:[\s\S]*reads\.rego:1: rego_parse_error/);
+  });
+
+  it("asks for no remedies where the policies have none", () => {
+    rmSync(join(folders.policies, "lockkeeper", "remedies"), { recursive: true });
+    expect(loadBundle(buildPolicies(folders).bundle).tellsRemedies).toBe(false);
+  });
+
   it.each([
     "time.now_ns()",
     'http.send({"method": "get", "url": "http://127.0.0.1/"})',

@@ -30,12 +30,28 @@ function withManifest(change: object): Buffer {
   return archive({ ...shipped, ".manifest": JSON.stringify({ ...manifest, ...change }) });
 }
 
+const tooManyReasons = Object.fromEntries(
+  Array.from({ length: 1001 }, (_, number) => [`code-${number}`, [{ rule: "r", file: "f", line: 1 }]]),
+);
+
 describe("a bundle", () => {
   it("holds the policies' revision, the digest of their WebAssembly, and the schema of the data that they expect", () => {
     const bundle = readBundle(packed);
     expect(bundle.revision).toBe(buildPolicies().revision);
     expect(bundle.roots).toEqual(["lockkeeper"]);
     expect(bundle.dataSchemas).toEqual({ site: JSON.parse(readFileSync("policies/schemas/site.json", "utf8")) });
+  });
+
+  it("says which rule gives which reason, and whether it tells what would be needed; other bundles may not", () => {
+    const bundle = readBundle(packed);
+    expect(bundle.tellsRemedies).toBe(true);
+    expect(bundle.reasonRules?.get("not-permitted")).toEqual([
+      { rule: "data.lockkeeper.decision", file: "lockkeeper/decision.rego", line: expect.any(Number) },
+    ]);
+    const wasm = [{ entrypoint: "lockkeeper/decision", module: "/policy.wasm" }];
+    const plain = readBundle(withManifest({ metadata: {}, wasm }));
+    expect(plain).toMatchObject({ tellsRemedies: false });
+    expect(plain.reasonRules).toBeUndefined();
   });
 
   it("is read the same from any archive with the same files", () => {
@@ -57,6 +73,16 @@ describe("a bundle", () => {
   const refused: readonly [what: string, bytes: () => Uint8Array, message: RegExp][] = [
     ["no manifest", () => archive({ "policy.wasm": shipped["policy.wasm"] ?? "" }), /holds no \.manifest/],
     ["a manifest without a revision", () => withManifest({ revision: "" }), /manifest is malformed/],
+    [
+      "rules of reasons that are no places",
+      () => withManifest({ metadata: { lockkeeper: { reasons: { a: [{ rule: "r", file: "f", line: 0 }] } } } }),
+      /manifest is malformed/,
+    ],
+    [
+      "more reasons than any policies give",
+      () => withManifest({ metadata: { lockkeeper: { reasons: tooManyReasons } } }),
+      /manifest is malformed/,
+    ],
     ["a manifest whose root is everything", () => withManifest({ roots: [""] }), /manifest is malformed/],
     [
       "another entrypoint",
