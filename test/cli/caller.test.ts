@@ -90,7 +90,13 @@ describe("lockkeeper set-status", () => {
   it("as a dry run says what policy would say, and changes nothing", async () => {
     const before = gateway.standIn.journal.entries().length;
     expect(await setStatus(caller(), { ...on, dryRun: true })).toBe(254);
-    expect(printed).toEqual(["It would be denied:", expect.stringMatching(/\(ticket-required\)$/)]);
+    expect(printed).toEqual([
+      "It would be denied:",
+      expect.stringMatching(/\(ticket-required\)$/),
+      expect.stringMatching(/ data\.lockkeeper\.changes\.missing, lockkeeper\/changes\/changes\.rego:\d+$/),
+      "What would be needed:",
+      "  With a ticket such as SEC-123 this would be allowed.",
+    ]);
     printed = [];
     expect(await setStatus(caller(), { ...on, ticket: "SEC-1", dryRun: true })).toBe(0);
     expect(printed[0]).toBe("It would be allowed:");

@@ -463,7 +463,11 @@ describe("a look", () => {
     expect(credentials.map(({ type }) => type)).toContain("access-key");
     expect(await client.accessKey("AKIAIOSFODNN7EXAMPLE")).toMatchObject({ userName: "Bob" });
     expect(await client.principal()).toMatchObject({ id: "oncall", account: "123456789012" });
-    expect(await client.explain({ ...off, status: "Active" })).toMatchObject({ allow: false });
+    expect(await client.explain({ ...off, status: "Active" })).toMatchObject({
+      allow: false,
+      reasons: [{ code: "ticket-required", rules: [{ rule: "data.lockkeeper.changes.missing" }] }],
+      remedies: [{ needs: [{ kind: "ticket" }] }],
+    });
     expect(await client.explain({ ...off, status: "Active", ticket: "SEC-1" })).toMatchObject({ allow: true });
     expect(await problemOf(client.credentials("Nobody"))).toMatchObject({ status: 404 });
   });
