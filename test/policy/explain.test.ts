@@ -8,12 +8,12 @@ import type { ChangeRequest } from "../../src/changes/build.ts";
 import { type Bundle, loadBundle } from "../../src/policy/bundle.ts";
 import { explainRuling } from "../../src/policy/explain.ts";
 import { type PolicyInput, type ReadRequest, readInput } from "../../src/policy/input.ts";
+import { ownUserDenial } from "../../src/policy/own-user.ts";
 import { PolicyDecisionPoint } from "../../src/policy/pdp.ts";
 import { compileRego, pdpWith, sandboxData, shippedBundle } from "./policies.ts";
 import { ACCOUNT, context, input, principal, time } from "./requests.ts";
 
 const shipped = shippedBundle();
-const off = { ownUserNames: ["lockkeeper"] };
 const viewers = input(principal("viewer"));
 
 interface Cases {
@@ -85,11 +85,14 @@ describe("the rule of a reason", () => {
       { code: "policy-unavailable", source: "gateway" },
     ]);
     const active = pdpWith(shipped, sandboxData()).pdp;
-    const own = input(principal("oncall"), {
-      credential: { type: "access-key", id: "AKIAIOSFODNN7EXAMPLE", userName: "LOCKkeeper" },
-    });
-    expect(explainRuling({ pdp: active, ...off }, own, active.decide(own))).toMatchObject({
-      reasons: [{ code: "gateway-own-user", source: "gateway", rules: [] }],
+    // Policy would take a ticket.
+    const own = input(principal("oncall"), { status: "Active" });
+    const ruling = ownUserDenial(active.decide(own));
+    expect(explainRuling({ pdp: active, ownUserNames: ["BOB"] }, own, ruling)).toMatchObject({
+      reasons: [
+        { code: "gateway-own-user", source: "gateway", rules: [] },
+        { code: "ticket-required", source: "policy", rules: [{ rule: "data.lockkeeper.changes.missing" }] },
+      ],
       remedies: [],
     });
   });
