@@ -1,4 +1,6 @@
 /** Types of `build-policies.mjs`, for the tests that need the compiled policies and for `lockkeeper policy build`. */
+import type { Rule } from "./policy-reasons.mjs";
+
 export function buildPolicies(folders?: { policies?: string; out?: string }): {
   bundle: string;
   revision: string;
@@ -9,4 +11,4 @@ export function buildBundle(options: {
   output: string;
   createdAt: string;
   revision?: string | undefined;
-}): { revision: string };
+}): { revision: string; unsaid: Rule[] };

@@ -47,7 +47,8 @@ export function buildPolicies({ policies = join(root, "policies"), out = join(ro
  * Compiles a folder of policies to a bundle of its own, to be signed and shipped.
  * @param {{ policies: string, output: string, createdAt: string, revision?: string }} options `createdAt` in RFC 3339:
  *   of two bundles the later one is the newer; without a revision, it is taken from the sources
- * @returns {{ revision: string }}
+ * @returns {{ revision: string, unsaid: { rule: string, file: string, line: number }[] }} with the rules that compute a
+ *   reason's code and do not say which
  * @throws {Error} with OPA's own message when the policies do not compile
  */
 export function buildBundle({ policies, output, createdAt, revision: given }) {
@@ -56,12 +57,12 @@ export function buildBundle({ policies, output, createdAt, revision: given }) {
   const work = join(dirname(resolve(output)), `.work-${randomUUID()}`);
   try {
     const compiled = join(work, "bundle.tar.gz");
-    stageAndCompile(policies, sources, { work, compiled, revision, createdAt });
+    const { unsaid } = stageAndCompile(policies, sources, { work, compiled, revision, createdAt });
     renameSync(compiled, output);
+    return { revision, unsaid };
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-  return { revision };
 }
 
 function stageAndCompile(policies, sources, { work, compiled, revision, createdAt }) {
@@ -69,7 +70,7 @@ function stageAndCompile(policies, sources, { work, compiled, revision, createdA
   mkdirSync(staged, { recursive: true });
   const rego = sources.filter((path) => path.endsWith(".rego"));
   for (const source of rego) cpSync(join(policies, source), join(staged, source));
-  const { rules, reasons, fault } = parsed(staged, rego);
+  const { rules, reasons, unsaid, fault } = parsed(staged, rego);
   writeFileSync(join(staged, ".manifest"), JSON.stringify(manifestOf(policies, { createdAt, reasons })));
   const own = join(policies, "capabilities.json");
   const capabilities = existsSync(own) ? own : join(root, "policies", "capabilities.json");
@@ -77,6 +78,7 @@ function stageAndCompile(policies, sources, { work, compiled, revision, createdA
   const entrypoints = [ENTRYPOINT, ...optional];
   compile(staged, compiled, { revision, capabilities: resolve(capabilities), policies, entrypoints });
   if (fault !== undefined) throw fault;
+  return { unsaid };
 }
 
 /** What cannot be parsed is left to the compiler to tell. */
@@ -84,7 +86,7 @@ function parsed(staged, rego) {
   try {
     return reasonsIn(staged, rego);
   } catch (fault) {
-    return { rules: new Set(), reasons: {}, fault };
+    return { rules: new Set(), reasons: {}, unsaid: [], fault };
   }
 }
 

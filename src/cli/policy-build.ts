@@ -27,8 +27,16 @@ export async function policyBuild(
   }
   const { buildBundle } = await builder();
   try {
-    const { revision } = buildBundle({ policies, output: out, createdAt: createdAt.toISOString(), revision: given });
+    const { revision, unsaid } = buildBundle({
+      policies,
+      output: out,
+      createdAt: createdAt.toISOString(),
+      revision: given,
+    });
     output.print(`${out}: revision ${revision}, built ${createdAt.toISOString()}`);
+    for (const { rule, file, line } of unsaid) {
+      output.note(`${file}:${line}: ${rule} computes a code; name its codes in METADATA (custom: { codes: [...] }).`);
+    }
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new LockkeeperError("policy-unavailable", why, {}, { cause });

@@ -51,7 +51,7 @@ export async function policyExplain(output: Output, typed: ExplainArguments): Pr
     output.print(JSON.stringify({ allow, reasons, revision, facts, remedies, onRecord }, undefined, 2));
     return;
   }
-  output.print(`${verdict(ruling)} by the policies ${revision}:`);
+  output.print(printable(`${verdict(ruling)} by the policies ${revision}:`));
   for (const line of explanationLines({ allow, reasons, facts, remedies })) output.print(line);
   if (!allow && remedies === undefined) output.note("What would be needed is not known: these policies do not tell.");
   if (found.past !== undefined) output.print(printable(onRecordLine(found.past)));

@@ -12,7 +12,6 @@ export { LockkeeperProblem, LockkeeperUnanswered } from "./problem.ts";
 type Schemas = components["schemas"];
 export type StatusChangeRequest = Schemas["StatusChangeRequest"];
 export type StatusChange = Schemas["StatusChange"];
-export type Decision = Schemas["Decision"];
 export type ExplainedDecision = Schemas["ExplainedDecision"];
 export type CredentialList = Schemas["CredentialList"];
 export type AccessKeyOwner = Schemas["AccessKeyOwner"];

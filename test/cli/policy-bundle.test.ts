@@ -41,6 +41,17 @@ describe("lockkeeper policy build", () => {
     expect(loadBundle(bundle()).revision).toBe("r7");
   });
 
+  it("says which rule computes a code that nobody could find", async () => {
+    cpSync("policies", folder.path("policies"), { recursive: true });
+    const rule = '\n\ndeny contains {"code": concat("-", ["x", input.action]), "message": "M."}\n';
+    const file = folder.path("policies", "lockkeeper", "changes", "night.rego");
+    writeFileSync(file, `package lockkeeper.changes\n\nimport rego.v1${rule}`);
+    await build({ folder: folder.path("policies") });
+    expect(noted).toEqual([
+      expect.stringMatching(/^lockkeeper\/changes\/night\.rego:5: data\.lockkeeper\.changes\.deny computes a code/),
+    ]);
+  });
+
   it("says what is wrong, and keeps the bundle before", async () => {
     await build();
     const bytes = readFileSync(bundle());
