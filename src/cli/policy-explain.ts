@@ -7,6 +7,7 @@ import { loadData } from "../policy/data.ts";
 import type { Ruling } from "../policy/decision.ts";
 import { explainRuling } from "../policy/explain.ts";
 import type { PolicyInput } from "../policy/input.ts";
+import { decideOnKnownFacts } from "../policy/known-facts.ts";
 import { ownUserDenial, touchesOwnUser } from "../policy/own-user.ts";
 import { PolicyDecisionPoint } from "../policy/pdp.ts";
 import { isPolicyInput, type PastDecision, pastDecisionIn } from "../policy/replay/past-decision.ts";
@@ -41,19 +42,22 @@ export async function policyExplain(output: Output, typed: ExplainArguments): Pr
   });
   pdp.activate(loadBundle(bundle), loadData(data));
   const { input } = found;
-  const ruled = pdp.decide(input);
+  const ruled = decideOnKnownFacts(pdp, input) ?? pdp.decide(input);
   const ruling = touchesOwnUser(ownUser, input) ? ownUserDenial(ruled) : ruled;
-  const { reasons, remedies } = explainRuling({ pdp, ownUserNames: ownUser }, input, ruling);
-  const { allow, revision } = ruling;
-  const facts = factsOf(input);
+  const { allow, revision, needs } = ruling;
+  const explanation = explainRuling({ pdp, ownUserNames: ownUser }, input, ruling);
+  const { reasons } = explanation;
+  const remedies = needs.length === 0 ? explanation.remedies : undefined;
+  const { facts } = input;
   if (json === true) {
     const onRecord = found.past && { allow: found.past.allow, reasons: found.past.reasons };
-    output.print(JSON.stringify({ allow, reasons, revision, facts, remedies, onRecord }, undefined, 2));
+    output.print(JSON.stringify({ allow, reasons, revision, needs, facts, remedies, onRecord }, undefined, 2));
     return;
   }
   output.print(printable(`${verdict(ruling)} by the policies ${revision}:`));
   for (const line of explanationLines({ allow, reasons, facts, remedies })) output.print(line);
-  if (!allow && remedies === undefined) output.note("What would be needed is not known: these policies do not tell.");
+  if (needs.length > 0) output.note(`It depends on facts that the input does not hold: ${needs.join(", ")}.`);
+  else if (!allow && remedies === undefined) output.note("These policies do not tell what would be needed.");
   if (found.past !== undefined) output.print(printable(onRecordLine(found.past)));
 }
 
@@ -110,12 +114,8 @@ function json(file: string): unknown {
   }
 }
 
-/** As policy saw them; the operator who has the log may see them all. */
-function factsOf(input: PolicyInput & { readonly facts?: object }): object | undefined {
-  return input.facts;
-}
-
-function verdict({ allow }: Pick<Ruling, "allow">): "ALLOWED" | "DENIED" {
+function verdict({ allow, needs = [] }: Pick<Ruling, "allow"> & Partial<Ruling>): "ALLOWED" | "DENIED" | "UNDECIDED" {
+  if (needs.length > 0) return "UNDECIDED";
   return allow ? "ALLOWED" : "DENIED";
 }
 

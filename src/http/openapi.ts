@@ -504,7 +504,7 @@ export interface components {
             /** @description Facts that the decision has seen and this caller may not look at */
             factsWithheld?: string[];
             /**
-             * @description Of a denial: what would be needed to be allowed, each entry being one way, the surest and smallest first. Empty:
+             * @description Of a denial: what would be needed to be allowed, each entry being one way, the smallest first. Empty:
              *     nothing that could be added would do. Absent where the policies do not tell
              */
             remedies?: components["schemas"]["Remedy"][];

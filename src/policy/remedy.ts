@@ -19,7 +19,7 @@ const MAX_ROLE = 64;
 const MAX_MESSAGE = 512;
 
 /**
- * Reads the result set of one evaluation of a bundle's remedies, the surest and smallest first. Nothing in it is read by
+ * Reads the result set of one evaluation of a bundle's remedies, the smallest first. Nothing in it is read by
  * truthiness.
  * @returns undefined when it is of another shape, or too large
  */
@@ -37,7 +37,7 @@ export function readRemedies(resultSet: unknown): readonly Remedy[] | undefined 
 /** What the caller can do comes before what takes somebody who gives roles. */
 function rank({ needs, certain, message }: Remedy): string {
   const roles = needs.filter(({ kind }) => kind === "role");
-  return JSON.stringify([!certain, needs.length, roles.length, message]);
+  return JSON.stringify([needs.length, roles.length, !certain, message]);
 }
 
 /** WebAssembly gives an object's members in any order. */

@@ -1,51 +1,46 @@
 import type { ReadAction } from "./decision.ts";
+import { type FactName, type Facts, factNames } from "./facts.ts";
 import type { PolicyInput } from "./input.ts";
 import type { Pdp } from "./pep.ts";
 
 /** The facts of a decision, as far as its caller may see them. */
 export interface ShownFacts {
   /** As policy saw them; undefined where policy saw none, or none is shown. */
-  readonly facts: Readonly<Record<string, unknown>> | undefined;
-  /** Names of those that policy saw and the caller may not. */
-  readonly withheld: readonly string[];
+  readonly facts: Facts | undefined;
+  /** Those that policy saw and the caller may not. */
+  readonly withheld: readonly FactName[];
 }
 
-/** Whoever may look at something by asking for it may see it as a fact. What is not named here is never shown. */
-const lookedUpBy: ReadonlyMap<string, ReadAction> = new Map<string, ReadAction>([
-  ["credential", "lockkeeper:ListCredentials"],
-  ["siblings", "lockkeeper:ListCredentials"],
-  ["user", "iam:GetUser"],
-]);
+/** Whoever may look at something by asking for it may see it as a fact. */
+const lookedUpBy: Readonly<Record<FactName, ReadAction>> = {
+  credential: "lockkeeper:ListCredentials",
+  siblings: "lockkeeper:ListCredentials",
+  user: "iam:GetUser",
+};
 
 /**
  * Which of the facts that a decision about a change has seen may be told to who asked for it. The gateway looks facts
  * up by its own right: without this, a what-if would be a way to read about any user.
  */
-export function shownFacts(pdp: Pick<Pdp, "decide">, input: PolicyInput & { readonly facts?: object }): ShownFacts {
-  const { unavailable = {}, ...seen } = membersOf(input.facts);
-  const why = membersOf(unavailable);
-  const names = [...new Set([...Object.keys(seen), ...Object.keys(why)])].sort();
-  const shown = names.filter((name) => maySee(pdp, input, name));
-  const facts = only(seen, shown);
-  const reasons = only(why, shown);
+export function shownFacts(pdp: Pick<Pdp, "decide">, input: PolicyInput): ShownFacts {
+  const { facts = {} } = input;
+  const seen = factNames.filter((name) => facts[name] !== undefined);
+  const shown = seen.filter((name) => maySee(pdp, input, name));
+  const withheld = seen.filter((name) => !shown.includes(name));
+  if (shown.length === 0) return { facts: undefined, withheld };
+  const why = shown.filter((name) => facts.unavailable?.[name] !== undefined);
   return {
-    facts:
-      shown.length === 0 ? undefined : { ...facts, ...(Object.keys(reasons).length > 0 && { unavailable: reasons }) },
-    withheld: names.filter((name) => !shown.includes(name)),
+    facts: { ...members(facts, shown), ...(why.length > 0 && { unavailable: members(facts.unavailable ?? {}, why) }) },
+    withheld,
   };
 }
 
-function maySee(pdp: Pick<Pdp, "decide">, { principal, credential, context }: PolicyInput, name: string): boolean {
-  const action = lookedUpBy.get(name);
-  if (action === undefined || credential?.userName === undefined) return false;
+function maySee(pdp: Pick<Pdp, "decide">, { principal, credential, context }: PolicyInput, name: FactName): boolean {
+  if (credential?.userName === undefined) return false;
   const { userName, account } = credential;
-  return pdp.decide({ principal, action, credential: { userName, account }, context }).allow;
+  return pdp.decide({ principal, action: lookedUpBy[name], credential: { userName, account }, context }).allow;
 }
 
-function membersOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? { ...value } : {};
-}
-
-function only(members: Readonly<Record<string, unknown>>, names: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(names.filter((name) => Object.hasOwn(members, name)).map((name) => [name, members[name]]));
+function members<Value extends object>(of: Value, names: readonly (FactName & keyof Value)[]): Partial<Value> {
+  return Object.fromEntries(names.map((name) => [name, of[name]])) as Partial<Value>;
 }

@@ -7,9 +7,11 @@ import type { Principal } from "../../src/authn/principal.ts";
 import type { ChangeRequest } from "../../src/changes/build.ts";
 import { type Bundle, loadBundle } from "../../src/policy/bundle.ts";
 import { explainRuling } from "../../src/policy/explain.ts";
+import type { Facts } from "../../src/policy/facts.ts";
 import { type PolicyInput, type ReadRequest, readInput } from "../../src/policy/input.ts";
 import { ownUserDenial } from "../../src/policy/own-user.ts";
 import { PolicyDecisionPoint } from "../../src/policy/pdp.ts";
+import { ordinaryFacts } from "../fixture/facts.ts";
 import { compileRego, pdpWith, sandboxData, shippedBundle } from "./policies.ts";
 import { ACCOUNT, context, input, principal, time } from "./requests.ts";
 
@@ -26,12 +28,20 @@ interface Cases {
 }
 const { principals, cases }: Cases = JSON.parse(readFileSync("test/policy/cases.json", "utf8"));
 
+const someFacts: readonly Facts[] = [
+  ordinaryFacts,
+  { siblings: [], user: { ...ordinaryFacts.user, tags: { tier: "0" } } },
+  { siblings: null, user: null, unavailable: { siblings: "unavailable", user: "refused" } },
+];
+
 /** Every input of the table, and every look with every role. */
 function* inputs(): Generator<PolicyInput> {
   for (const { principal: who, body, read } of cases) {
     const known = principals[who]?.principal;
     if (known === undefined) continue;
-    yield read ? readInput({ ...read, principal: known, context }, time) : input({ ...known }, body);
+    const asked = read ? readInput({ ...read, principal: known, context }, time) : input({ ...known }, body);
+    yield asked;
+    if (asked.change !== undefined) for (const facts of someFacts) yield { ...asked, facts };
   }
   const actions = ["lockkeeper:ListCredentials", "lockkeeper:ReadAudit", "lockkeeper:SearchStatusChanges"] as const;
   for (const { principal: known } of Object.values(principals)) {
@@ -53,7 +63,7 @@ describe("the rule of a reason", () => {
           const text = readFileSync(join("policies", file), "utf8").split("\n");
           const path = rule.split(".");
           expect(text.find((each) => each.startsWith("package "))).toBe(`package ${path.slice(1, -1).join(".")}`);
-          expect(text[line - 1]).toMatch(new RegExp(`^(default )?${path.at(-1)} `));
+          expect(text[line - 1]).toMatch(new RegExp(`^((default )?${path.at(-1)} |} else := )`));
           if (!code.endsWith("-may-look")) expect(text.slice(line - 1, line + 3).join("\n")).toContain(`"${code}"`);
         }
       }
@@ -101,7 +111,8 @@ describe("the rule of a reason", () => {
 describe("what would be needed", () => {
   it("is told of a denial, and not of an allow", () => {
     const { pdp } = pdpWith(shipped, sandboxData());
-    const oncalls = input(principal("oncall"));
+    const oncalls = { ...input(principal("oncall")), facts: ordinaryFacts };
+    expect(pdp.decide(oncalls).allow).toBe(true);
     expect(pdp.explain(viewers, pdp.decide(viewers)).remedies).toHaveLength(2);
     expect(pdp.explain(oncalls, pdp.decide(oncalls)).remedies).toBeUndefined();
   });

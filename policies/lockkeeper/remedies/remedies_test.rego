@@ -18,6 +18,7 @@ asked(id, kind, status) := {
 	"action": "iam:UpdateAccessKey",
 	"credential": {"type": "access-key", "id": "AKIAIOSFODNN7EXAMPLE", "userName": "Bob", "account": "123456789012"},
 	"change": {"status": status},
+	"facts": {"siblings": [{"id": "AKIAI44QH8DHBEXAMPLE", "status": "Active"}], "user": {"tags": {}}},
 }
 
 told(request) := {remedy.needs | some remedy in answer} if {
@@ -89,6 +90,20 @@ test_nothing_helps_against_a_suspension_or_for_the_gateway if {
 test_nothing_is_known_of_what_is_no_request if {
 	told({}) == set()
 	told("nothing") == set()
+}
+
+test_what_depends_on_facts_is_uncertain_and_does_not_hide_what_is_certain if {
+	request := object.remove(asked("on-call", "human", "Active"), {"facts"})
+	answer := remedies.answer with input as request with data.site as site
+	{[remedy.needs, remedy.certain] | some remedy in answer} == {
+		[[ticket], false],
+		[[role("admin"), ticket], true],
+	}
+}
+
+test_a_ticket_for_the_last_active_access_key if {
+	last := {"facts": {"siblings": [{"id": "AKIAI44QH8DHBEXAMPLE", "status": "Inactive"}]}}
+	told(object.union(asked("on-call", "human", "Inactive"), last)) == {[ticket]}
 }
 
 test_a_decision_that_asks_for_facts_is_uncertain if {
