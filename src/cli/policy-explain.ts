@@ -42,7 +42,7 @@ export async function policyExplain(output: Output, typed: ExplainArguments): Pr
   });
   pdp.activate(loadBundle(bundle), loadData(data));
   const { input } = found;
-  const ruled = decideOnKnownFacts(pdp, input) ?? pdp.decide(input);
+  const ruled = decideOnKnownFacts(pdp, input) ?? undecided(pdp, input);
   const ruling = touchesOwnUser(ownUser, input) ? ownUserDenial(ruled) : ruled;
   const { allow, revision, needs } = ruling;
   const explanation = explainRuling({ pdp, ownUserNames: ownUser }, input, ruling);
@@ -59,6 +59,12 @@ export async function policyExplain(output: Output, typed: ExplainArguments): Pr
   if (needs.length > 0) output.note(`It depends on facts that the input does not hold: ${needs.join(", ")}.`);
   else if (!allow && remedies === undefined) output.note("These policies do not tell what would be needed.");
   if (found.past !== undefined) output.print(printable(onRecordLine(found.past)));
+}
+
+/** What policies say that ask for more than the input holds: which facts these are. */
+function undecided(pdp: PolicyDecisionPoint, { facts = {}, ...asked }: PolicyInput): Ruling {
+  const ruling = pdp.decide(asked);
+  return { ...ruling, needs: ruling.needs.filter((name) => facts[name] === undefined) };
 }
 
 interface Asked {

@@ -95,7 +95,8 @@ describe("lockkeeper set-status", () => {
       expect.stringMatching(/\(ticket-required\)$/),
       expect.stringMatching(/ data\.lockkeeper\.changes\.missing, lockkeeper\/changes\/changes\.rego:\d+$/),
       "What would be needed:",
-      "  With a ticket such as SEC-123 this would be allowed.",
+      "  With a ticket such as SEC-123 this may be allowed: that depends on facts that have not been looked up.",
+      "  With the role admin and a ticket such as SEC-123 this would be allowed.",
     ]);
     printed = [];
     expect(await setStatus(caller(), { ...on, ticket: "SEC-1", dryRun: true })).toBe(0);

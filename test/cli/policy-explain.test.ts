@@ -34,6 +34,9 @@ function file(content: unknown): string {
 }
 
 describe("policy explain of an input", () => {
+  const keyOff = input(principal("oncall"), {
+    credential: { type: "access-key", id: "AKIAIOSFODNN7EXAMPLE", userName: "Bob" },
+  });
   const switchOn = input(principal("oncall"), { status: "Active" });
 
   it("tells why it is denied, by which rule, and what would be needed", async () => {
@@ -41,17 +44,25 @@ describe("policy explain of an input", () => {
     expect(text).toMatch(/^DENIED by the policies [0-9a-f]{12}:$/m);
     expect(text).toContain("  This needs a ticket such as SEC-123. (ticket-required)\n");
     expect(text).toMatch(/^ {6}data\.lockkeeper\.changes\.missing, lockkeeper\/changes\/changes\.rego:\d+$/m);
-    expect(text).toMatch(/^What would be needed:\n {2}With a ticket such as SEC-123 this would be allowed\.$/m);
+    expect(text).toMatch(/^What would be needed:\n {2}With a ticket such as SEC-123 this may be allowed:/m);
+    expect(text).toMatch(/^ {2}With the role admin and a ticket such as SEC-123 this would be allowed\.$/m);
     expect(text).not.toContain("Facts seen");
     expect(noted).toEqual([]);
   });
 
   it("tells why it is allowed, and the facts that policy has seen", async () => {
-    const facts = { siblings: [{ id: "A\u202eB" }] };
-    const { text } = await run({ input: file({ ...input(principal("oncall")), facts }) });
+    const facts = { siblings: [{ id: "A\u202eB", status: "Active" }], user: { path: "/", tags: {} } };
+    const { text } = await run({ input: file({ ...keyOff, facts }) });
     expect(text).toMatch(/^ALLOWED by/);
-    expect(text).toContain('Facts seen:\n  siblings: [{"id":"A\\u{202e}B"}]');
+    expect(text).toContain('Facts seen:\n  siblings: [{"id":"A\\u{202e}B","status":"Active"}]');
     expect(text).not.toContain("needed");
+  });
+
+  it("tells which facts an input lacks", async () => {
+    const { text, noted } = await run({ input: file({ ...keyOff, facts: { user: { path: "/", tags: {} } } }) });
+    expect(text).toMatch(/^UNDECIDED by/);
+    expect(text).not.toContain("What would be needed");
+    expect(noted).toEqual(["It depends on facts that the input does not hold: siblings."]);
   });
 
   it("tells that nothing would help", async () => {

@@ -466,7 +466,10 @@ describe("a look", () => {
     expect(await client.explain({ ...off, status: "Active" })).toMatchObject({
       allow: false,
       reasons: [{ code: "ticket-required", rules: [{ rule: "data.lockkeeper.changes.missing" }] }],
-      remedies: [{ needs: [{ kind: "ticket" }] }],
+      remedies: [
+        { needs: [{ kind: "ticket" }], certain: false },
+        { needs: [{ kind: "role", role: "admin" }, { kind: "ticket" }], certain: true },
+      ],
     });
     expect(await client.explain({ ...off, status: "Active", ticket: "SEC-1" })).toMatchObject({ allow: true });
     expect(await problemOf(client.credentials("Nobody"))).toMatchObject({ status: 404 });
