@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 // Compiles policies/ to build/policies/bundle.tar.gz (an OPA bundle with WebAssembly) when their sources have changed.
+//   node scripts/build-policies.mjs [POLICIES OUT]
 import { createHash, randomUUID } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, relative, resolve, sep } from "node:path";
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { root } from "./node24.mjs";
 import { runOpa } from "./opa.mjs";
+import { filesIn } from "./policy-files.mjs";
 import { reasonsIn } from "./policy-reasons.mjs";
 
 /** What the bundle owns. The site's data is not among it: under a bundle's roots, data could become constants. */
@@ -92,15 +94,9 @@ function parsed(staged, rego) {
 
 /** Everything that goes into the bundle or decides how it is compiled, relative to the policies' folder and sorted. */
 function sourcesIn(policies) {
-  return readdirSync(policies, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) =>
-      relative(policies, join(entry.parentPath ?? entry.path, entry.name))
-        .split(sep)
-        .join("/"),
-    )
-    .filter((path) => (path.endsWith(".rego") && !path.endsWith("_test.rego")) || EXTRA_SOURCES.includes(path))
-    .sort();
+  return filesIn(policies).filter(
+    (path) => (path.endsWith(".rego") && !path.endsWith("_test.rego")) || EXTRA_SOURCES.includes(path),
+  );
 }
 
 const EXTRA_SOURCES = ["capabilities.json", "schemas/site.json", "selftest.json"];
@@ -171,7 +167,8 @@ function stampOf(digest, bundle) {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   try {
-    const { bundle, revision, compiled } = buildPolicies();
+    const [policies, out] = process.argv.slice(2).map((path) => resolve(path));
+    const { bundle, revision, compiled } = buildPolicies({ policies, out });
     if (compiled) console.log(`compiled the policies to ${relative(process.cwd(), bundle)}, revision ${revision}`);
   } catch (error) {
     console.error(error.message);

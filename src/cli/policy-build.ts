@@ -43,12 +43,13 @@ export async function policyBuild(
   }
 }
 
-/** The scripts, and the compiler that they find, are part of a checkout and not of the image. */
+/** The scripts, and the compiler that they find, are part of a checkout and of the package, but not of the image. */
 async function builder(): Promise<typeof import("../../scripts/build-policies.mjs")> {
   try {
     return await import("../../scripts/build-policies.mjs");
   } catch (cause) {
-    const message = "Policies are compiled in a checkout of Lockkeeper: its scripts are not here.";
+    const message =
+      "Policies are compiled in a checkout of Lockkeeper or with its npm package: its scripts are not here.";
     throw new LockkeeperError("configuration", message, {}, { cause });
   }
 }

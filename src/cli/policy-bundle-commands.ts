@@ -3,9 +3,23 @@ import { systemClock } from "../clock.ts";
 import type { Output } from "./keys.ts";
 import { policyBuild } from "./policy-build.ts";
 import { policySign, policyTest, policyVerify } from "./policy-bundle.ts";
+import { policyCheck } from "./policy-check.ts";
+import { policyNew } from "./policy-new.ts";
 
-/** `lockkeeper policy build|sign|verify|test`: what authors do with bundles before a gateway takes them. */
+/** `lockkeeper policy new|check|build|sign|verify|test`: what authors do before a gateway takes a bundle. */
 export function addBundleCommands(policy: Command, output: Output): void {
+  policy
+    .command("new <folder>")
+    .description("write a small policy with its tests, to start from")
+    .action((folder) => policyNew(output, folder));
+
+  policy
+    .command("check [folder]")
+    .description("format, strict check against the schemas, tests with full coverage")
+    .action(async (folder) => {
+      process.exitCode = await policyCheck(output, folder ?? "policies");
+    });
+
   policy
     .command("build [folder]")
     .description("compile policies to a bundle")
