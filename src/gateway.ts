@@ -48,7 +48,10 @@ export interface Sandbox {
   /** By access key id. */
   readonly keyPairs: ReadonlyMap<string, AwsKeyPair>;
   readonly credentials: NonNullable<AwsIamOptions["credentials"]>;
-  readonly policyData: PolicyData;
+  /** By default that of `policy.dataFile`. */
+  readonly policyData?: PolicyData;
+  /** Path of a bundle in place of the configured one, taken whenever it changes. */
+  readonly policyBundle?: string;
 }
 
 export interface GatewayOptions {
@@ -58,6 +61,8 @@ export interface GatewayOptions {
   readonly sandbox?: Sandbox;
   /** In tests and in the sandbox only: there a reply that is not as documented becomes an error. */
   readonly validateResponses?: boolean;
+  /** Told what becomes of policies, in place of the log; must not throw. */
+  readonly onPolicyEvent?: (event: PolicyEvent) => void;
   /** Told when closing has taken longer than everything in it may take: a disk hangs, and nothing here ends it. */
   readonly onStuck?: () => void;
 }
@@ -93,9 +98,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const metrics = createMetrics(version);
     const onEvent = (event: PolicyEvent) => {
       metrics.policyEvent(event);
-      logPolicyEvent(log, event);
+      if (options.onPolicyEvent) options.onPolicyEvent(event);
+      else logPolicyEvent(log, event);
     };
-    const policies = await policyUpdates(config, { pdp, clock, onEvent }, sandbox?.policyData);
+    const given = { data: sandbox?.policyData, bundle: sandbox?.policyBundle };
+    const policies = await policyUpdates(config, { pdp, clock, onEvent }, given);
     await policies.open();
     const encryption = encryptionKeysOf(config);
     const awsIam = createIam({

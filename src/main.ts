@@ -5,6 +5,7 @@ import { type AwsKeyCommandOptions, createKeyPair, makeEncryptionKey, rotateEncr
 import { exitCodes } from "./cli/caller.ts";
 import { addCallerCommands } from "./cli/caller-commands.ts";
 import { configCheck } from "./cli/config-check.ts";
+import { dev } from "./cli/dev/dev.ts";
 import { health } from "./cli/health.ts";
 import { createKey, revokeKey } from "./cli/keys.ts";
 import { listKeys } from "./cli/list-keys.ts";
@@ -53,6 +54,16 @@ program
   .option(...configOption)
   .action(async (options) => {
     process.exitCode = await serve(options);
+  });
+
+program
+  .command("dev")
+  .description("the sandbox for authors of policies: takes each save, and tells what it flips")
+  .option("--policies <folder>", "the policies (default: those of Lockkeeper)")
+  .option("--data <file>", "the site's data (default: the sandbox's, or data.json in the folder)")
+  .option("--hour <hour>", "as if it were this hour, 0 to 23: in a time zone where it is")
+  .action(async (options) => {
+    process.exitCode = await dev(options, systemClock, output);
   });
 
 const keys = program.command("keys").description("API keys and AWS key pairs of callers");

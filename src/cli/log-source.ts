@@ -23,14 +23,18 @@ export interface LogSource {
  * @throws LockkeeperError `audit-unreadable`, or `configuration`
  */
 export async function openLogSource({ where, config }: LogSource): Promise<LogReader> {
-  if (where === undefined) return openConfigured(loadConfig({ file: config }));
+  if (where === undefined) return openConfiguredLog(loadConfig({ file: config }));
   const stat = statSync(where, { throwIfNoEntry: false });
   if (stat?.isDirectory() !== true) return openSqliteReader(where);
   const database = databaseFile(where);
   return statSync(database, { throwIfNoEntry: false }) === undefined ? openExport(where) : openSqliteReader(database);
 }
 
-async function openConfigured({ dataDir, postgres }: Config): Promise<LogReader> {
+/**
+ * Opens the log of a configuration to read it.
+ * @throws LockkeeperError `audit-unreadable`
+ */
+export async function openConfiguredLog({ dataDir, postgres }: Config): Promise<LogReader> {
   if (postgres === undefined) return openSqliteReader(databaseFile(dataDir));
   // Whoever has no PostgreSQL does not wait for what speaks with it.
   const { openPostgresReader } = await import("../audit/postgres/reader.ts");

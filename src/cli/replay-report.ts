@@ -29,8 +29,21 @@ export function replayTable(replayed: Replayed, limit: number): string[] {
   return [
     headline(replayed),
     ...rows.map(([title, value]) => `  ${title.padEnd(width)}${value}`),
-    ...groups.slice(0, limit).flatMap((group) => ["", ...groupLines(group)]),
+    ...groups.slice(0, limit).flatMap((group) => ["", ...groupLines(group, "would be")]),
     ...moreGroups(groups.length - limit),
+  ];
+}
+
+/** The decisions that come out another way, of a log's newest, under policies that are in force already. */
+export function flipLines({ judged, groups, flips, faults }: Replay): string[] {
+  const total = flips["deny-to-allow"] + flips["allow-to-deny"];
+  if (judged === 0) return ["There is no decision on the log yet that could flip."];
+  return [
+    total === 0
+      ? `None of the last ${counted(judged, "decision")} flips.`
+      : `${total} of the last ${counted(judged, "decision")} ${total === 1 ? "flips" : "flip"}:`,
+    ...groups.flatMap((group) => ["", ...groupLines(group, "is now")]),
+    ...faults.map(({ code, count, message }) => `${code}, ${counted(count, "time")}: ${plain(message)}`),
   ];
 }
 
@@ -86,11 +99,11 @@ export function summaryRows(replayed: Replayed): (readonly [title: string, value
   return rows.filter(([, , isThere]) => isThere).map(([title, value]) => [title, value]);
 }
 
-function groupLines(group: FlipGroup): string[] {
+function groupLines(group: FlipGroup, now: string): string[] {
   const { direction, count, before, after, first, last, example } = group;
   const rows: (readonly [string, string])[] = [
     ...before.map((reason, at) => [at === 0 ? "was" : "", sentence(reason)] as const),
-    ...after.map((reason, at) => [at === 0 ? "would be" : "", sentence(reason)] as const),
+    ...after.map((reason, at) => [at === 0 ? now : "", sentence(reason)] as const),
     ["by", principalsOf(group, plain)],
     ["time", first === last ? utc(first) : `${utc(first)} to ${utc(last)}`],
     ["example", exampleOf(example, plain)],

@@ -29,19 +29,25 @@ export function checkPolicy({ bundle: path, url, dataFile: file, verification }:
   if (url === undefined) checkData(loadBundle(path ?? builtBundle), data);
 }
 
+/** What the sandbox has in place of configured policies. */
+export interface GivenPolicies {
+  readonly data?: PolicyData | undefined;
+  /** Path of a bundle that is followed as the one that comes along is: whatever it holds is its newest. */
+  readonly bundle?: string | undefined;
+}
+
 /**
  * The configured policies and the site's data, ready to be put in force and kept up to date.
- * @param given data in place of a file: the sandbox's
  * @throws LockkeeperError `configuration` for data that is missing or a key that is of no use, `policy-unavailable` for
  *   what is remembered of earlier bundles and cannot be read
  */
 export async function policyUpdates(
   { policy, dataDir }: Pick<Config, "policy" | "dataDir">,
   parts: Pick<PolicyUpdatesOptions, "pdp" | "clock" | "onEvent">,
-  given?: PolicyData,
+  given: GivenPolicies = {},
 ): Promise<PolicyUpdates> {
   const { bundle, url, verification, allowRollbackTo, pollMs, maxAgeHours } = policy;
-  const isConfigured = bundle !== undefined || url !== undefined;
+  const isConfigured = given.bundle === undefined && (bundle !== undefined || url !== undefined);
   const shelf = await BundleShelf.open({
     // The policies that come along are replaced together with the program, in both directions.
     folder: isConfigured ? join(dataDir, "policy") : undefined,
@@ -50,8 +56,8 @@ export async function policyUpdates(
   });
   return new PolicyUpdates({
     ...parts,
-    source: sourceOf(policy),
-    data: dataOf(policy, given),
+    source: given.bundle === undefined ? sourceOf(policy) : fileSource(given.bundle),
+    data: dataOf(policy, given.data),
     shelf,
     dataShelf: await DataShelf.open(join(dataDir, "policy-data")),
     verification: verification && verificationOf(verification),

@@ -20,7 +20,7 @@ import type { Replay, ReplayFault, ReplayOptions } from "./replay.ts";
 export async function replayLog(reader: LogReader, options: ReplayOptions): Promise<Replay> {
   const run = new Run(options);
   const size = await reader.size();
-  for await (const entries of reader.records(0, size)) {
+  for await (const entries of reader.records(options.from ?? 0, size)) {
     for (const entry of entries) run.take(entry);
     options.onProgress?.((entries.at(-1)?.index ?? -1) + 1, size);
   }

@@ -8,6 +8,8 @@ export interface ReplayOptions {
   readonly bundle: Bundle;
   readonly data: PolicyData;
   readonly filter?: ReplayFilter;
+  /** Index of the record with which the replay begins; by default the first. */
+  readonly from?: number;
   /** IAM users that are the gateway's own, as far as they are known: it guards them, whatever policy says. */
   readonly ownUserNames?: readonly string[];
   /**
