@@ -14,6 +14,7 @@ import {
   distinctIssuers,
   firstOfItsLineage,
   guardedListener,
+  loopbackBundles,
   loopbackIam,
   loopbackListener,
   memoryOutside,
@@ -89,7 +90,7 @@ export function callerSettings(env: Environment = process.env): { readonly url?:
 
 /** Variables of a real account or a real network. */
 const notForSandbox =
-  /^LOCKKEEPER_(CONFIG$|TLS_|TRUSTED_PROXIES|AWS_KEYS_|STS_|POLICY_(URL|TOKEN|VERIFICATION)|AUDIT_(ORIGIN|SIGNING_KEY|FORMER_KEYS)|IAM_(ACCOUNT|REGION|ENDPOINT|STS_ENDPOINT|OWN_USER_NAME))/;
+  /^LOCKKEEPER_(CONFIG$|TLS_|TRUSTED_PROXIES|AWS_KEYS_|STS_|POLICY_TOKEN|AUDIT_(ORIGIN|SIGNING_KEY|FORMER_KEYS)|IAM_(ACCOUNT|REGION|ENDPOINT|STS_ENDPOINT|OWN_USER_NAME))/;
 
 /**
  * The configuration of `lockkeeper serve --sandbox`: no file, an IAM of its own, this machine only.
@@ -110,7 +111,7 @@ export function sandboxConfig(iamEndpoint: string, env: Environment = process.en
       ...faults,
       ...useless.map((at) => ({ at, message: "The sandbox has no use for it: unset it, or run without --sandbox." })),
     ],
-    [loopbackListener, loopbackIam, readableFiles(canRead), ...commonRules],
+    [loopbackListener, loopbackIam, loopbackBundles, readableFiles(canRead), ...commonRules],
   );
 }
 

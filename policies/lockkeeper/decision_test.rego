@@ -15,6 +15,7 @@ asked_by(id) := {
 	"action": "iam:UpdateAccessKey",
 	"credential": {"type": "access-key", "id": "AKIAIOSFODNN7EXAMPLE", "userName": "Bob", "account": "123456789012"},
 	"change": {"status": "Inactive"},
+	"context": {"time": {"hour": 9}},
 }
 
 codes(decision) := [reason.code | some reason in decision.reasons]

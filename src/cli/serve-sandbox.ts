@@ -24,8 +24,10 @@ export async function serveSandbox({ policy, policies, onPolicyEvent }: SandboxO
   const iam = await startSandboxIam();
   try {
     const configured = sandboxConfig(iam.url);
-    if (policies.policyBundle !== undefined && configured.policy.bundle !== undefined) {
-      const message = "LOCKKEEPER_POLICY_BUNDLE: Here the bundle is made of the sources that are watched. Unset it.";
+    const elsewhere = configured.policy.bundle ?? configured.policy.url;
+    if (policies.policyBundle !== undefined && elsewhere !== undefined) {
+      const message =
+        "LOCKKEEPER_POLICY_BUNDLE, LOCKKEEPER_POLICY_URL: Here the bundle is made of the sources that are watched. Unset it.";
       throw new LockkeeperError("configuration", message);
     }
     const config = { ...configured, policy: { ...configured.policy, ...policy } };

@@ -33,6 +33,17 @@ export const loopbackListener: Rule = ({ listen }) =>
         },
       ];
 
+/** Authors try bundle services out on their own machine; a real one's policies are none for well-known tokens. */
+export const loopbackBundles: Rule = ({ policy }) =>
+  policy?.url === undefined || isLoopbackHost(URL.parse(policy.url)?.hostname ?? "")
+    ? []
+    : [
+        {
+          at: "policy.url",
+          message: "The sandbox takes bundles from this machine only: use 127.0.0.1, or run without --sandbox.",
+        },
+      ];
+
 /** So that no way leads from a demo principal to an AWS account. */
 export const loopbackIam: Rule = ({ iam }) =>
   isLoopbackHost(URL.parse(iam?.endpoint ?? "")?.hostname ?? "")

@@ -511,12 +511,20 @@ describe("the sandbox", () => {
     "LOCKKEEPER_TLS_KEY_FILE",
     "LOCKKEEPER_TRUSTED_PROXIES",
     "LOCKKEEPER_AWS_KEYS_ENCRYPTION_KEY_FILE",
+    "LOCKKEEPER_POLICY_TOKEN_FILE",
   ])("refuses %s", (name) => {
     expect(placesOf(() => sandboxConfig(iam, { [name]: "/etc/hostname" }))).toEqual([name]);
   });
 
   test("refuses an IAM that is not on this machine", () => {
     expect(placesOf(() => sandboxConfig("https://iam.amazonaws.com", {}))).toEqual(["iam.endpoint"]);
+  });
+
+  test("takes bundles from this machine, and from no other", () => {
+    const url = "http://127.0.0.1:8099/bundle.tar.gz";
+    expect(sandboxConfig(iam, { LOCKKEEPER_POLICY_URL: url }).policy.url).toBe(url);
+    const elsewhere = { LOCKKEEPER_POLICY_URL: "https://bundles.example/bundle.tar.gz" };
+    expect(placesOf(() => sandboxConfig(iam, elsewhere))).toEqual(["policy.url (LOCKKEEPER_POLICY_URL)"]);
   });
 });
 

@@ -3,8 +3,14 @@ package lockkeeper.changes_test
 import data.lockkeeper.changes
 import rego.v1
 
+# At nine in the morning, unless more is said.
 asked(status, more) := object.union(
-	{"action": "iam:UpdateAccessKey", "credential": {"userName": "Bob"}, "change": {"status": status}},
+	{
+		"action": "iam:UpdateAccessKey",
+		"credential": {"userName": "Bob"},
+		"change": {"status": status},
+		"context": {"time": {"hour": 9}},
+	},
 	more,
 )
 
