@@ -57,12 +57,38 @@ function readable(out: NodeJS.WriteStream): Writable {
       const { status, ms } = rest;
       const isSentence = rest["event"] === "decision" || rest["event"] === "what-if";
       const shown = Object.entries(isSentence ? { status, ms } : rest);
-      const fields = shown.map(([name, value]) => `${name}=${plain(value)}`);
+      const fields = shown.map(([name, value]) => `${name}=${plain(sentenceOf(value) ?? value)}`);
       const line = [clock, String(level) === "info" ? "" : String(level).toUpperCase(), plain(msg), ...fields];
       const colour = out.hasColors?.() ? (colours[String(level)] ?? "") : "";
       out.write(`${colour}${line.filter((part) => part !== "").join("  ")}${colour && RESET}\n`, done);
     },
   });
+}
+
+/** Errors that Lockkeeper words for people: where in its code they were made says nothing to them. */
+const worded = ["BundleRefusal", "LockkeeperError"];
+
+/** What an error that {@link loggedError} wrote says, and those that it came from, each sentence once. */
+function sentenceOf(value: unknown): string | undefined {
+  const sentences = new Set<string>();
+  let error = value;
+  while (isLogged(error) && (sentences.size > 0 || worded.includes(error.name))) {
+    const { message, cause } = error;
+    if (![...sentences].some((said) => said.includes(message))) sentences.add(message);
+    error = cause;
+  }
+  return sentences.size === 0 ? undefined : [...sentences].join(" <- ");
+}
+
+function isLogged(value: unknown): value is { name: string; message: string; cause?: unknown } {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "name" in value &&
+    typeof value.name === "string" &&
+    "message" in value &&
+    typeof value.message === "string"
+  );
 }
 
 function plain(value: unknown): string {
