@@ -143,7 +143,7 @@ describe("the README's chapter for policy authors", () => {
     await first.until(/listening/);
     expect(await second.paste("off")).toMatch(/needs a ticket|may switch a credential off/);
 
-    expect(await second.paste(next("sh"))).toMatch(/"status":"ready"/);
+    expect(await second.paste(next("sh"))).toMatch(/signed build\/next\.tar\.gz/);
     expect(readFileSync(rego, "utf8")).toBe(rules);
     await first.until(/policies are in force/);
     expect(await second.paste("off")).toMatch(/On-call may switch a credential off/);
