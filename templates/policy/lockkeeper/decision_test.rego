@@ -29,6 +29,7 @@ decided(request) := [decision.allow, [reason.code | some reason in decision.reas
 
 test_an_operator_switches_off if {
 	decided(asked_by("olga", {})) == [true, ["operator-switch-off"]]
+	decided(asked_by("olga", ticket("SEC-123"))) == [true, ["operator-switch-off"]]
 }
 
 test_switching_on_needs_a_ticket if {
