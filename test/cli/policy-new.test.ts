@@ -80,6 +80,7 @@ describe("lockkeeper policy new", () => {
         ...scripts.map((name) => `scripts/${name}.mjs`),
         "policies/capabilities.json",
         "policies/schemas/input.json",
+        "policies/lockkeeper/decision.rego",
       ]),
     );
   });
