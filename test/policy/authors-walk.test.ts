@@ -2,6 +2,7 @@ import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { zoneWithHour } from "../../src/cli/dev/hour.ts";
 import { policyBuild } from "../../src/cli/policy-build.ts";
 import { policySign } from "../../src/cli/policy-bundle.ts";
 import { sandboxConfig } from "../../src/config.ts";
@@ -40,6 +41,8 @@ async function start(more: Readonly<Record<string, string>> = {}): Promise<void>
     LOCKKEEPER_DATA_DIR: folder.path("data"),
     LOCKKEEPER_POLICY_URL: `http://127.0.0.1:${(service.address() as AddressInfo).port}/bundle.tar.gz`,
     LOCKKEEPER_POLICY_POLL_MS: "100",
+    // By day, whenever this runs: policies may ask for more at night.
+    LOCKKEEPER_POLICY_TIME_ZONE: zoneWithHour(9, Date.now()),
     LOCKKEEPER_POLICY_VERIFICATION_KEY_FILE: keys.public,
     LOCKKEEPER_POLICY_VERIFICATION_ALGORITHM: "ES256",
     LOCKKEEPER_LIMIT_CHANGES: "1000000",

@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { zoneWithHour } from "../../src/cli/dev/hour.ts";
 import { sandboxConfig } from "../../src/config.ts";
 import { type Gateway, startGateway } from "../../src/gateway.ts";
 import { createLog } from "../../src/log.ts";
@@ -43,6 +44,8 @@ async function start(): Promise<void> {
         ...config.policy,
         url: `http://127.0.0.1:${(service.address() as AddressInfo).port}/bundle.tar.gz`,
         pollMs: 100,
+        // By day, whenever this runs: policies may ask for more at night.
+        timeZone: zoneWithHour(9, Date.now()),
         verification: { keyFile, algorithm: "ES256" },
       },
     },
