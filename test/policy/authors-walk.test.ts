@@ -9,6 +9,7 @@ import { sandboxConfig } from "../../src/config.ts";
 import { type Gateway, startGateway } from "../../src/gateway.ts";
 import { createLog } from "../../src/log.ts";
 import { loadBundle } from "../../src/policy/bundle.ts";
+import type { SelfTestCase } from "../../src/policy/self-test.ts";
 import { sandboxCredentials } from "../../src/sandbox/iam/seed.ts";
 import { startSandboxIam } from "../../src/sandbox/iam/server.ts";
 import { sandboxKeyPairs, sandboxTokens } from "../../src/sandbox/principals.ts";
@@ -74,10 +75,17 @@ async function publish(revision: string, key = keys.private): Promise<Uint8Array
   return published;
 }
 
-function edit(file: string, from: string, to: string): () => void {
+/** The policies' self-test is then one case, whether on-call may switch off. */
+function expectSwitchOff(allow: boolean): void {
+  const { data, cases } = JSON.parse(readFileSync("policies/selftest.json", "utf8"));
+  const one = cases.find((each: SelfTestCase) => each.allow && JSON.stringify(each.input).includes('"Inactive"'));
+  const selfTest = { data, cases: [{ ...one, name: "switch off", allow, reasons: [] }] };
+  writeFileSync(policies("selftest.json"), JSON.stringify(selfTest));
+}
+
+function append(file: string, rule: string): () => void {
   const text = readFileSync(file, "utf8");
-  expect(text).toContain(from);
-  writeFileSync(file, text.replace(from, to));
+  writeFileSync(file, `${text}\n${rule}`);
   return () => writeFileSync(file, text);
 }
 
@@ -146,23 +154,22 @@ describe("an author's policies, while requests go on", () => {
     await expect.poll(revision).toBe("v1");
     expect(await codes()).toEqual(["oncall-switch-off"]);
 
-    // Another rule: on-call needs a ticket.
-    const undo = edit(
+    // Another rule, at the end, whatever else is there.
+    const undo = append(
       changes,
-      '"oncall" in request.roles\n}',
-      '"oncall" in request.roles\n\trequest.ticket_well_formed\n}',
+      'deny contains {"code": "frozen", "message": "On-call switches nothing off today."} if {\n\tswitch_off\n\t"oncall" in request.roles\n}\n',
     );
-    const undoSelfTest = edit(policies("selftest.json"), '"allow": true', '"allow": false');
+    expectSwitchOff(false);
     await publish("v2");
     await expect.poll(revision).toBe("v2");
-    expect((await whatIf()).json.allow).toBe(false);
+    expect(await codes()).toEqual(["frozen"]);
     expect(await readiness()).toMatchObject({ status: "ready", policy: { state: "current" } });
 
     // One that does not do what its self-test says.
-    undoSelfTest();
+    expectSwitchOff(true);
     await publish("v3");
     await expect.poll(trouble).toBe("bundle-not-working");
-    expect(await refusals()).toMatch(/v3 do not work: its self-test \\"on-call may switch off\\" failed/);
+    expect(await refusals()).toMatch(/v3 do not work: its self-test \\"switch off\\" failed/);
     // One that somebody else has signed; one that is none.
     await publish("v4", others.private);
     await expect.poll(trouble).toBe("bundle-signature");
