@@ -107,7 +107,7 @@ describe("lockkeeper dev", () => {
     expect(await off(url)).toBe(403);
 
     cpSync("policies", folder.path("policies"), { recursive: true });
-    await said(/^1 of the last 4 decisions flips:/);
+    await said(/^None of the last 3 decisions flips/);
     await said(/Types and tests are ok/);
     expect(await off(url)).toBe(201);
     over = true;
