@@ -327,7 +327,7 @@ describe("a change whose end is not known", () => {
     const broken = { type: "access-key", id: "AKIAIOSFODNN7EXAMPLE", userName: "Bob" };
     gateway.standIn.faults.next({ kind: "reset-before", action: "UpdateAccessKey" });
     gateway.standIn.faults.next({ kind: "access-denied", action: "ListAccessKeys", times: "always" });
-    const { json } = await post({ credential: broken, status: "Inactive" });
+    const { json } = await post({ credential: broken, status: "Inactive", ticket: "SEC-1" });
     gateway.standIn.faults.clear();
     const brokenId = (json as { statusChange: string }).statusChange;
     const looks = reconciler(settled, {

@@ -34,11 +34,12 @@ afterEach(() => folder.remove());
 describe("lockkeeper policy new", () => {
   it("writes a policy that is formatted, fits its schemas, and whose tests reach every line", async () => {
     expect(await policyCheck(output, policies())).toBe(0);
-    expect(printed.slice(-4)).toEqual([
+    expect(printed.slice(-5)).toEqual([
       "policies: formatting ok",
       "policies: types and built-ins ok",
       "policies: tests ok",
       "policies: coverage ok",
+      "policies: reasons ok",
     ]);
     expect(noted).toEqual([]);
     expect(readFileSync(policies("schemas", "input.json"))).toEqual(readFileSync("policies/schemas/input.json"));
@@ -87,7 +88,7 @@ describe("lockkeeper policy new", () => {
 });
 
 describe("lockkeeper policy check", () => {
-  const check = async () => [await policyCheck(output, policies()), printed.slice(-4).join(), noted.join("\n")];
+  const check = async () => [await policyCheck(output, policies()), printed.slice(-5).join(), noted.join("\n")];
 
   it("names a file that is not formatted", async () => {
     appendFileSync(rego(), "\n\n\n");

@@ -179,18 +179,16 @@ describe("the packed client, in an empty project", () => {
 });
 
 describe("the package", () => {
-  it("holds what runs and what describes it, and neither sources nor tests", async () => {
+  it("holds what runs, what describes it and the policies, and neither sources nor tests of its own", async () => {
     const { stdout } = await run("find", [".", "-type", "f"], { cwd: join(folder, "package") });
     const files = stdout.trim().split("\n");
-    const outside = files.filter((file) => !/^\.\/dist\/.*\.(js|json|d\.ts)$/.test(file)).toSorted();
+    const belongs = /^\.\/(dist\/.*\.(js|json|d\.ts)|(policies|templates)\/.*|scripts\/[a-z0-9-]+\.mjs)$/;
+    const outside = files.filter((file) => !belongs.test(file)).toSorted();
     expect(outside).toEqual([
       "./README.md",
       "./build/policies/bundle.tar.gz",
       "./openapi.yaml",
       "./package.json",
-      "./policies/data.json",
-      "./scripts/lockkeeper.mjs",
-      "./scripts/node24.mjs",
     ]);
   });
 
@@ -204,5 +202,10 @@ describe("the package", () => {
     const url = ["--url", gateway.url, "--token-file", join(folder, "token")];
     writeFileSync(join(folder, "token"), "sandbox-oncall\n");
     expect((await lockkeeper("whoami", ...url)).stdout).toMatch(/^oncall/);
+    // Policies are written, checked and compiled with what the package carries.
+    await lockkeeper("policy", "new", "mine");
+    expect((await lockkeeper("policy", "check", "mine")).stdout).toContain("policies: reasons ok");
+    await lockkeeper("policy", "build", "mine", "--out", "mine.tar.gz");
+    expect((await lockkeeper("policy", "test", "mine.tar.gz")).stdout).toMatch(/, 0 failed$/m);
   });
 });
