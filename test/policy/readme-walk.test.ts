@@ -130,7 +130,7 @@ describe("the README's chapter for policy authors", () => {
 
     const tried = await second.paste(next("sh"));
     expect(tried).toMatch(/This needs a ticket[\s\S]*On-call may switch a credential off/);
-    expect(tried.match(/^policies: .* ok$/gm)).toHaveLength(4);
+    expect(tried.match(/^policies: .* ok$/gm)).toHaveLength(5);
     expect(tried).not.toContain("FAILED");
     expect(tried).toMatch(/1 of 3 decisions in data.* would flip under policies [0-9a-f]{12}/);
 

@@ -18,6 +18,7 @@ asked(id, kind, status) := {
 	"action": "iam:UpdateAccessKey",
 	"credential": {"type": "access-key", "id": "AKIAIOSFODNN7EXAMPLE", "userName": "Bob", "account": "123456789012"},
 	"change": {"status": status},
+	"context": {"time": {"hour": 9}},
 	"facts": {"siblings": [{"id": "AKIAI44QH8DHBEXAMPLE", "status": "Active"}], "user": {"tags": {}}},
 }
 
