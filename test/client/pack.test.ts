@@ -184,12 +184,7 @@ describe("the package", () => {
     const files = stdout.trim().split("\n");
     const belongs = /^\.\/(dist\/.*\.(js|json|d\.ts)|(policies|templates)\/.*|scripts\/[a-z0-9-]+\.mjs)$/;
     const outside = files.filter((file) => !belongs.test(file)).toSorted();
-    expect(outside).toEqual([
-      "./README.md",
-      "./build/policies/bundle.tar.gz",
-      "./openapi.yaml",
-      "./package.json",
-    ]);
+    expect(outside).toEqual(["./README.md", "./build/policies/bundle.tar.gz", "./openapi.yaml", "./package.json"]);
   });
 
   it("runs as the lockkeeper command where it is installed", async () => {
