@@ -35,13 +35,19 @@ export function replayTable(replayed: Replayed, limit: number): string[] {
 }
 
 /** The decisions that come out another way, of a log's newest, under policies that are in force already. */
-export function flipLines({ judged, groups, flips, faults }: Replay): string[] {
+export function flipLines({ judged, groups, flips, factsUnknown, faults }: Replay): string[] {
   const total = flips["deny-to-allow"] + flips["allow-to-deny"];
-  if (judged === 0) return ["There is no decision on the log yet that could flip."];
+  const unknown = factsUnknown["deny-to-allow"] + factsUnknown["allow-to-deny"];
+  const notJudged =
+    unknown === 0
+      ? []
+      : [`${counted(unknown, "decision")} not judged: now facts are asked for that are not on record.`];
+  if (judged === 0) return unknown > 0 ? notJudged : ["There is no decision on the log yet that could flip."];
   return [
     total === 0
       ? `None of the last ${counted(judged, "decision")} flips.`
       : `${total} of the last ${counted(judged, "decision")} ${total === 1 ? "flips" : "flip"}:`,
+    ...notJudged,
     ...groups.flatMap((group) => ["", ...groupLines(group, "is now")]),
     ...faults.map(({ code, count, message }) => `${code}, ${counted(count, "time")}: ${plain(message)}`),
   ];

@@ -26,13 +26,17 @@ export async function startReference(kind: "echo" | "sdk", iamUrl = ""): Promise
   return url;
 }
 
-/** Bodies of changes to switch one key after the other off, so that no two in flight are of the same. */
+/**
+ * Bodies of changes to switch one key after the other off, so that no two in flight are of the same; with a ticket, so
+ * that nobody has to look whether it is the last one.
+ */
 export function switchOffs(): () => string {
   let n = 0;
   return () => {
     n = (n % USERS) + 1;
     const { userName, accessKeyId } = extraUser(n);
-    return JSON.stringify({ credential: { type: "access-key", id: accessKeyId, userName }, status: "Inactive" });
+    const credential = { type: "access-key", id: accessKeyId, userName };
+    return JSON.stringify({ credential, status: "Inactive", ticket: "SEC-123" });
   };
 }
 

@@ -180,7 +180,7 @@ export function cliSuite(name: string, { command = [], refusedCode, attempts, ya
         aws(`list-users ${names} --page-size 50`, stage.straight),
       ]);
       expect(gated).toEqual(straight);
-      expect(gated.stdout.trim().split(/\s+/)).toHaveLength(124);
+      expect(gated.stdout.trim().split(/\s+/)).toHaveLength(126);
       // Text is printed page by page.
       expect(gated.stdout.trim().split("\n")).toHaveLength(3);
 
@@ -238,7 +238,7 @@ export function cliSuite(name: string, { command = [], refusedCode, attempts, ya
       stage.iam.faults.next({ kind: "server-error", action: "List*", times: "always" });
       const asked = await requestsAt(stage);
       const sent = await updatesOf(async () => {
-        const { code, stdout, stderr } = await through(switchOffUser(9));
+        const { code, stdout, stderr } = await through(switchOffUser(9), "oncall", "/aws/ticket/SEC-123");
         expect({ code, stdout }).toEqual({ code: refusedCode, stdout: "" });
         expect(stderr).toMatch(
           /^\nAn error occurred \(EntityTemporarilyUnmodifiable\) when calling the UpdateAccessKey operation: IAM may or may not have made this change\. .*\(status change [0-9a-f-]{36}\)\n$/,
