@@ -45,9 +45,19 @@ describe("a PDP denies on whatever is not one well-formed allow", () => {
       "policy-obligation-unknown",
     ],
     [
-      "an open need",
+      "a need that nobody knows",
       answer(`"allow": true, ${REASONS}, "obligations": [], "needs": ["key-age"]`),
       "policy-needs-unknown",
+    ],
+    [
+      "a need that nobody knows among others",
+      answer(`"allow": false, ${REASONS}, "obligations": [], "needs": ["user", {"user": true}]`),
+      "policy-needs-unknown",
+    ],
+    [
+      "an allow that asks for facts",
+      answer(`"allow": true, ${REASONS}, "obligations": [], "needs": ["user"]`),
+      "policy-needs-with-allow",
     ],
     ["a thrown string", conflict, "policy-error"],
     ["a thrown object", answer(`"allow": time.clock(input.context.time.epochMs)[0] >= 0`), "policy-error"],
@@ -97,6 +107,32 @@ describe("a PDP denies on whatever is not one well-formed allow", () => {
   it("allows on the same WebAssembly's one well-formed result", () => {
     const { pdp } = pdpWith(bundleAnswering('[{"result":{"allow":true,"reasons":[],"obligations":[]}}]', 800));
     expect(pdp.decide(input(principal("oncall"), { reason: "long ".repeat(100) })).allow).toBe(true);
+  });
+
+  it("tells what policy needs to know, each once, and never with an allow", () => {
+    const rego = answer(`"allow": false, ${REASONS}, "obligations": [], "needs": ["user", "siblings", "user"]`);
+    const { pdp, faults } = pdpWith(compileRego(HONEST + rego));
+    expect(pdp.decide(hostile)).toMatchObject({ allow: false, needs: ["user", "siblings"] });
+    expect(faults).toEqual([]);
+  });
+
+  it("denies what is asked for again, whatever was told: null is an answer", () => {
+    const rego = answer(`"allow": false, ${REASONS}, "obligations": [], "needs": ["user"]`);
+    const { pdp } = pdpWith(compileRego(HONEST + rego));
+    const facts = { user: null, unavailable: { user: "unavailable" } } as const;
+    expect(pdp.decide({ ...hostile, facts })).toMatchObject({
+      allow: false,
+      needs: [],
+      reasons: [{ code: "policy-needs-again" }],
+    });
+  });
+
+  it("tries with facts, too, whether a bundle allows what nobody asked for", () => {
+    const asksFirst =
+      'decision := {"allow": true, "reasons": [{"code": "a", "message": "A."}], "obligations": [], "needs": []} if input.facts\n';
+    const asks =
+      'decision := {"allow": false, "reasons": [{"code": "n", "message": "N."}], "obligations": [], "needs": ["user"]} if not input.facts\n';
+    expect(() => pdpWith(compileRego(asksFirst + asks))).toThrow("it allows a request that nobody made");
   });
 
   it("keeps an unknown obligation for the record", () => {
