@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { openPostgresStore } from "../../src/audit/postgres/store.ts";
 import type { Iam } from "../../src/changes/iam-answers.ts";
 import { type Gateway, type RequestOptions, startGateway } from "../fixture/gateway.ts";
@@ -170,6 +170,32 @@ describe("two switch-offs at once of a user's two active access keys, without a 
     const answers = await Promise.all(BOBS_KEYS.map((id) => switchOff(gateway, id)));
     expect(answers.filter(({ status }) => status === 201 || status === 504).length).toBeLessThanOrEqual(1);
     expect(activeKeys(gateway).length).toBeGreaterThanOrEqual(1);
+  });
+
+  it("or with one told to ask again, when the other is somewhere else and takes too long", async () => {
+    let tried = 0;
+    const gateway = await open({
+      journal: (real) => ({
+        ...real,
+        lease: (...asked) => {
+          tried += 1;
+          return real.lease(...asked);
+        },
+      }),
+    });
+    const name = "user 123456789012 bob";
+    expect(await gateway.journal.lease(name, "another gateway", gateway.clock.now(), 60_000)).toBe(true);
+    const waiting = switchOff(gateway, BOBS_KEYS[0]);
+    await vi.waitUntil(() => tried > 1, { timeout: 20_000 });
+    gateway.clock.advance(6_000);
+    const { status, headers, json } = await waiting;
+    expect([status, headers.get("retry-after")]).toEqual([409, "1"]);
+    expect(json).toMatchObject({ type: expect.stringContaining("change-in-flight") });
+    expect(gateway.standIn.journal.calls("GetUser")).toBe(0);
+    // Whoever has a ticket does not wait for that.
+    expect((await switchOff(gateway, BOBS_KEYS[1], { body: { ticket: "SEC-123" } })).status).toBe(201);
+    gateway.clock.advance(60_000);
+    expect((await switchOff(gateway, BOBS_KEYS[0])).status).toBe(403);
   });
 
   it("unless a ticket is given for one of them", async () => {
