@@ -8,6 +8,7 @@ import { type Enforcement, putInForce } from "./put-in-force.ts";
 import type { BundleShelf } from "./shelf.ts";
 import type { Verification } from "./signing/verify.ts";
 import type { Look } from "./sources/source.ts";
+import { nextTurn } from "./turn.ts";
 import type { PolicyTroubles } from "./update-troubles.ts";
 
 interface BundleUpdatesOptions extends Enforcement {
@@ -89,8 +90,10 @@ export class BundleUpdates {
     let bundle: Bundle | undefined;
     try {
       const files = unpacked(look);
+      await nextTurn();
       digest = filesDigest(files);
       if (pdp.active !== undefined && this.#known.get(pdp.active.bundle) === digest) return "in-force";
+      await nextTurn();
       bundle = await believed(files, verification);
       shelf.admit(bundle, digest);
       return { files, digest, next: await prepared(pdp, bundle, data.candidatesFor(bundle)) };

@@ -6,6 +6,7 @@ import { readArchive } from "./archive.ts";
 import { type BundleFiles, readFolder } from "./bundle-files.ts";
 import { type ReasonRule, reasonRulesSchema } from "./reason-rules.ts";
 import { type SelfTest, selfTestSchema } from "./self-test.ts";
+import { nextTurn } from "./turn.ts";
 
 /** The one rule that Lockkeeper asks. */
 export const ENTRYPOINT = "lockkeeper/decision";
@@ -93,6 +94,7 @@ export function bundleOf(files: BundleFiles): Bundle {
 
 /** {@link bundleOf} beside what else goes on: compiling takes as long as many requests. Rejects as that throws. */
 export async function compileBundle(files: BundleFiles): Promise<Bundle> {
+  await nextTurn();
   const { code, ...bundle } = contentOf(files);
   return { ...bundle, module: await WebAssembly.compile(code) };
 }

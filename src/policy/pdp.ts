@@ -10,6 +10,7 @@ import { encodeInput } from "./input-json.ts";
 import type { Pdp } from "./pep.ts";
 import { readResult } from "./result.ts";
 import { runCase, type SelfTestResult } from "./run-self-test.ts";
+import { afterAWhile, nextTurn } from "./turn.ts";
 
 /** Why the PDP denies without, or against, a policy's word: the code, and the sentence for people. */
 const faults = {
@@ -123,8 +124,8 @@ export class PolicyDecisionPoint implements Pdp {
       const { done, value } = steps.next();
       if (done === true) return value;
       if (performance.now() - begun < STRETCH_MS) continue;
-      // Requests are answered in between.
-      await new Promise((resolve) => setImmediate(resolve));
+      // Requests are answered in between, as soon as there is anything to answer them with.
+      await (this.#active === undefined ? nextTurn() : afterAWhile());
       begun = performance.now();
     }
   }

@@ -1,5 +1,7 @@
 import { basename } from "node:path";
 
+const SURROGATE = /[\ud800-\udfff]/;
+
 /** A number as it was written: `1.50` is not `1.5` to a hash. */
 class NumberLiteral {
   readonly source: string;
@@ -39,8 +41,14 @@ function written(value: unknown): string {
   if (typeof value === "string") return writtenString(value);
   if (typeof value !== "object" || value === null) return String(value);
   if (Array.isArray(value)) return `[${value.map(written).join(",")}]`;
-  const entries = Object.entries(value).sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  const entries = Object.entries(value).sort(([a], [b]) => inOrderOfBytes(a, b));
   return `{${entries.map(([key, part]) => `${writtenString(key)}:${written(part)}`).join(",")}}`;
+}
+
+/** Surrogates stand before the end of the other characters in UTF-16, and behind all of them in UTF-8. */
+function inOrderOfBytes(a: string, b: string): number {
+  if (SURROGATE.test(a) || SURROGATE.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return a < b ? -1 : 1;
 }
 
 /** As JSON.stringify, but Go escapes the two line separators of Unicode. Half a surrogate pair it would replace. */

@@ -4,6 +4,7 @@ import { compactVerify, decodeProtectedHeader } from "jose";
 import { z } from "zod";
 import type { BundleFiles } from "../bundle-files.ts";
 import { BundleRefusal } from "../bundle-refusal.ts";
+import { nextTurn } from "../turn.ts";
 import type { SignatureAlgorithm } from "./key.ts";
 import { filesFault, SIGNATURES, signaturePayload } from "./signed-files.ts";
 
@@ -39,6 +40,7 @@ export async function verifyBundle(files: BundleFiles, verification: Verificatio
   }
   const payload = await verifiedPayload(tokenIn(content), verification);
   if (payload.scope !== verification.scope) throw refused("its signature is for another scope");
+  await nextTurn();
   const fault = filesFaultOf(files, payload.files);
   if (fault !== undefined) throw refused(fault);
 }
