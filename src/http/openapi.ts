@@ -856,7 +856,8 @@ export interface components {
         };
         /**
          * @description A change of this credential is in flight or unsettled; `statusChange` is its id. With `Idempotency-Replayed` it is
-         *     the very change that was asked for.
+         *     the very change that was asked for. Without `statusChange`, policy wants to look at the user's other credentials,
+         *     and another change of them that does so too did not end in time.
          */
         InFlight: {
             headers: {

@@ -3,7 +3,8 @@ import { type Bundle, compileBundle } from "./bundle.ts";
 import type { BundleFiles } from "./bundle-files.ts";
 import { BundleRefusal } from "./bundle-refusal.ts";
 import type { PolicyData } from "./data.ts";
-import type { PolicyDecisionPoint, PreparedPolicy } from "./pdp.ts";
+import type { PolicyDecisionPoint } from "./pdp.ts";
+import type { PreparedPolicy } from "./preparation.ts";
 import { type Verification, verifyBundle } from "./signing/verify.ts";
 import type { Look } from "./sources/source.ts";
 

@@ -3,7 +3,8 @@ import type { Bundle } from "./bundle.ts";
 import { BundleRefusal } from "./bundle-refusal.ts";
 import { type DataSource, dataDigest, type PolicyData } from "./data.ts";
 import type { DataShelf } from "./data-shelf.ts";
-import type { PolicyDecisionPoint, PreparedPolicy } from "./pdp.ts";
+import type { PolicyDecisionPoint } from "./pdp.ts";
+import type { PreparedPolicy } from "./preparation.ts";
 import { type Enforcement, putInForce } from "./put-in-force.ts";
 import type { PolicyTroubles } from "./update-troubles.ts";
 

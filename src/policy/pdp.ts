@@ -1,15 +1,13 @@
-import { LockkeeperError } from "../errors.ts";
 import { type Bundle, ENTRYPOINT } from "./bundle.ts";
-import { checkData, type PolicyData } from "./data.ts";
+import type { PolicyData } from "./data.ts";
 import type { Reason, Ruling } from "./decision.ts";
-import { Evaluator, jsonBytes } from "./evaluator.ts";
 import { type ExplainableRuling, type Explanation, gatewaysOwn, policysOwn, Remedies } from "./explain.ts";
-import { type Facts, isFactName } from "./facts.ts";
+import { isFactName } from "./facts.ts";
 import type { PolicyInput } from "./input.ts";
 import { encodeInput } from "./input-json.ts";
 import type { Pdp } from "./pep.ts";
+import { CONFIRMING_ROUNDS, type PreparedPolicy, preparing, SLOW_MS, timed } from "./preparation.ts";
 import { readResult } from "./result.ts";
-import { runCase, type SelfTestResult } from "./run-self-test.ts";
 import { afterAWhile, nextTurn } from "./turn.ts";
 
 /** Why the PDP denies without, or against, a policy's word: the code, and the sentence for people. */
@@ -51,23 +49,8 @@ export interface PdpOptions {
   readonly onQuarantine?: (quarantined: PreparedPolicy, restored: PreparedPolicy) => void;
 }
 
-/** A bundle with its data that has been checked, tried and warmed up. Only {@link PolicyDecisionPoint.prepare} makes one. */
-export interface PreparedPolicy {
-  readonly bundle: Bundle;
-  readonly data: PolicyData;
-  readonly evaluator: Evaluator;
-}
-
-/** A decision takes microseconds. WebAssembly cannot be interrupted, so a bundle that takes this long is not activated. */
-const SLOW_MS = 50;
-/** The first hundred evaluations of a module take 5 to 20 times as long as the later ones. */
-const WARM_UP_ROUNDS = 300;
 /** For which a bundle is made ready at a stretch, before requests are answered. */
 const STRETCH_MS = 1;
-/** Enough of them to tell a slow policy from a busy machine. */
-const TIMED_ROUNDS = 5;
-/** A slow evaluation is repeated this often before its policy is blamed for it and not the machine. */
-const CONFIRMING_ROUNDS = 2;
 
 /**
  * Decides by Rego policies in WebAssembly. Allows only on exactly one well-formed decision whose `allow` is `true`, with
@@ -119,7 +102,7 @@ export class PolicyDecisionPoint implements Pdp {
    *   does not work
    */
   async prepare(bundle: Bundle, data: PolicyData): Promise<PreparedPolicy> {
-    const steps = this.#preparing(bundle, data);
+    const steps = preparing(bundle, data, this.#now);
     for (let begun = performance.now(); ; ) {
       const { done, value } = steps.next();
       if (done === true) return value;
@@ -141,7 +124,7 @@ export class PolicyDecisionPoint implements Pdp {
 
   /** {@link prepare} and {@link swap} while nothing else happens. When anything is wrong, what was active stays so. */
   activate(bundle: Bundle, data: PolicyData): void {
-    const steps = this.#preparing(bundle, data);
+    const steps = preparing(bundle, data, this.#now);
     let step = steps.next();
     while (step.done !== true) step = steps.next();
     this.swap(step.value);
@@ -206,78 +189,11 @@ export class PolicyDecisionPoint implements Pdp {
     const lastGood = this.#lastGood;
     if (lastGood === undefined) return;
     for (let round = 0; round < CONFIRMING_ROUNDS; round++) {
-      if (this.#timed(active.evaluator, input) <= SLOW_MS) return;
+      if (timed(active.evaluator, input, this.#now) <= SLOW_MS) return;
     }
     this.#active = lastGood;
     this.#lastGood = undefined;
     this.#onQuarantine(active, lastGood);
-  }
-
-  #timed(evaluator: Evaluator, input: ArrayBuffer): number {
-    const start = this.#now();
-    evaluator.evaluate(input);
-    return this.#now() - start;
-  }
-
-  /** Yields wherever it may rest for a while: all of it takes some dozens of milliseconds. */
-  *#preparing(bundle: Bundle, data: PolicyData): Generator<undefined, PreparedPolicy> {
-    checkData(bundle, data);
-    yield;
-    try {
-      yield* this.#selfTest(bundle);
-      const evaluator = new Evaluator(bundle, data);
-      yield;
-      yield* this.#tryOut(evaluator);
-      return { bundle, data, evaluator };
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      const message = `The policies ${bundle.revision} do not work: ${why}`;
-      throw new LockkeeperError("policy-unavailable", message, {}, { cause });
-    }
-  }
-
-  *#selfTest(bundle: Bundle): Generator<undefined, void> {
-    const { selfTest } = bundle;
-    if (selfTest === undefined) return;
-    checkData(bundle, selfTest.data);
-    yield;
-    const evaluator = new Evaluator(bundle, selfTest.data);
-    yield;
-    const failed: SelfTestResult[] = [];
-    for (const each of selfTest.cases) {
-      const result = runCase(each, evaluator);
-      if (result.fault !== undefined) failed.push(result);
-      yield;
-    }
-    const [first, ...more] = failed;
-    if (first === undefined) return;
-    const others = more.length === 0 ? "" : `, and ${more.length} more`;
-    throw new Error(`its self-test "${first.name}" failed: ${first.fault}${others}`);
-  }
-
-  /** Asks for what must be denied, often enough for the module to be warm. */
-  *#tryOut(evaluator: Evaluator): Generator<undefined, void> {
-    // With the facts that it may want to know as well: what asks for them first has not decided yet.
-    const inputs = [nobodysRequest, { ...nobodysRequest, facts: nobodysFacts }].map((each) =>
-      jsonBytes(JSON.stringify(each)),
-    );
-    const durations: number[] = [];
-    for (let round = 0; round < WARM_UP_ROUNDS; round++) {
-      const input = inputs[round % inputs.length] ?? new ArrayBuffer();
-      const start = this.#now();
-      const result = readResult(evaluator.evaluate(input));
-      durations.push(this.#now() - start);
-      if (result.kind !== "answer") throw new Error(`its decision on a request that nobody made is ${result.kind}`);
-      if (result.allow) throw new Error("it allows a request that nobody made");
-      if (round === TIMED_ROUNDS && median(durations) > SLOW_MS) throw new Error(`it takes longer than ${SLOW_MS} ms`);
-      yield;
-    }
-    for (const each of evaluator.bundle.selfTest?.cases ?? []) {
-      const bytes = jsonBytes(JSON.stringify(each.input));
-      const times = Array.from({ length: 1 + CONFIRMING_ROUNDS }, () => this.#timed(evaluator, bytes));
-      if (Math.min(...times) > SLOW_MS) throw new Error(`"${each.name}" takes longer than ${SLOW_MS} ms`);
-      yield;
-    }
   }
 
   #deny(
@@ -314,28 +230,3 @@ function ruling(
 function isFault({ code, message }: Reason): boolean {
   return Object.entries(faults).some((fault) => fault[0] === code && fault[1] === message);
 }
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-}
-
-/** Of an ordinary user with several keys, of whom nothing stands in the way of a change. */
-const nobodysFacts: Facts = {
-  credential: { id: "AKIANOBODYSACCESSKEY", status: "Inactive" },
-  siblings: [{ id: "AKIANOBODYSOTHERKEY0", status: "Active" }],
-  user: { path: "/", createdAt: { rfc3339: "1970-01-01T00:00:00.000Z", epochMs: 0 }, tags: {} },
-};
-
-/** A change of nobody's credential that nobody has asked for. */
-const nobodysRequest: PolicyInput = {
-  principal: { id: "nobody", issuer: "lockkeeper:self-test", kind: "service", groups: [], authn: "api-key" },
-  action: "iam:UpdateAccessKey",
-  credential: { type: "access-key", id: "AKIANOBODYSACCESSKEY", userName: "nobody", account: "000000000000" },
-  change: { status: "Active" },
-  context: {
-    time: { rfc3339: "1970-01-01T00:00:00.000Z", epochMs: 0, hour: 0, weekday: "Thursday", zone: "UTC" },
-    sourceIp: "127.0.0.1",
-    channel: "rest",
-    requestId: "self-test",
-  },
-};

@@ -1,7 +1,8 @@
 import { type ActivatedPolicy, policyRecord } from "../audit/admin-record.ts";
 import type { Clock } from "../clock.ts";
 import { dataDigest } from "./data.ts";
-import type { PolicyDecisionPoint, PreparedPolicy } from "./pdp.ts";
+import type { PolicyDecisionPoint } from "./pdp.ts";
+import type { PreparedPolicy } from "./preparation.ts";
 import type { PolicyEvent } from "./update-events.ts";
 import type { PolicyRecords } from "./update-records.ts";
 
