@@ -103,7 +103,7 @@ describe("the log in PostgreSQL, when its connection fails,", () => {
     proxy.cut();
     expect((await deny(journal)).receipt.index).toBe(1);
     await database.admin(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'lockkeeper'",
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'lockkeeper' AND datname = current_database()",
     );
     expect((await deny(journal)).receipt.index).toBe(2);
   });
@@ -115,7 +115,7 @@ describe("the log in PostgreSQL, when its connection fails,", () => {
     await Promise.all([holder.begin(), holder.ask(lockHead, [])]);
     const denied = deny(journal);
     const waiting =
-      "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'lockkeeper'";
+      "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'lockkeeper' AND datname = current_database()";
     let pids: readonly Record<string, unknown>[] = [];
     while (pids.length === 0) pids = await database.admin(waiting);
     await database.admin("SELECT pg_terminate_backend($1)", [pids[0]?.["pid"]]);

@@ -118,7 +118,7 @@ describe("reading a log in PostgreSQL from one end to the other", () => {
     });
     const reader = await open();
     await database.admin(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'lockkeeper'",
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'lockkeeper' AND datname = current_database()",
     );
     await expect(reader.size()).rejects.toMatchObject({ code: "audit-unreadable" });
   });

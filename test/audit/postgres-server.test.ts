@@ -29,7 +29,7 @@ describe("a PostgreSQL on another machine", () => {
     const store = await openOn(database, newSchema(), { url: named("localhost"), caFile: file("cert.pem") });
     expect(await note(store)).toMatchObject([{ ok: true }]);
     const sessions = await database.admin(
-      "SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'lockkeeper'",
+      "SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'lockkeeper' AND datname = current_database()",
     );
     expect(sessions).toEqual([{ ssl: true }]);
   });

@@ -148,7 +148,7 @@ describe("opening a log in PostgreSQL", () => {
       seen.push(await note(store), await store.query({ kind: "head" }).catch((reason: unknown) => reason));
       seen.push(await openOn(database, schema).catch((reason: unknown) => reason));
       await database.admin(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'lockkeeper'",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'lockkeeper' AND datname = current_database()",
       );
       seen.push(await note(store), await store.query({ kind: "head" }).catch((reason: unknown) => reason));
       const said = inspect(seen, { depth: 20 });
