@@ -5,10 +5,11 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /**
- * Where the processor has memory protection keys, V8 keeps a list of its code pages for all threads of a process, and Node.js
- * 24 now and then ends with `Check failed: jit_page.has_value()` when one thread starts or ends while another compiles
- * (https://github.com/nodejs/node/issues/64500). The audit log has a thread of its own. It is a second wall around
- * compiled code, which most processors do not have.
+ * V8 keeps a list of its code pages for all threads of a process, and Node.js 24 now and then ends with `Check failed:
+ * jit_page.has_value()` when one thread starts or ends while another makes or drops WebAssembly
+ * (https://github.com/nodejs/node/issues/64500). The audit log has a thread of its own. Without memory protection keys,
+ * which are a second wall around compiled code that most processors do not have, the list is used less; it still happens,
+ * in tests that start hundreds of gateways in a process (see test.mjs). A gateway that ends so is like any that dies.
  */
 export const threadFlags =
   process.platform === "linux" && process.arch === "x64" ? ["--no-memory-protection-keys"] : [];
