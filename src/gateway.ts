@@ -25,13 +25,14 @@ import { loadContract } from "./http/contract.ts";
 import { createLimits } from "./http/limits.ts";
 import { Refusals } from "./http/refusals.ts";
 import { replyHeaders } from "./http/reply-headers.ts";
-import { createServer, drain, listen } from "./http/server.ts";
+import { createServer, drain, listen, urlOf } from "./http/server.ts";
 import { readTls } from "./http/tls.ts";
 import { type AwsIamOptions, createIam } from "./iam/client.ts";
 import { measuredIam } from "./iam/measured.ts";
 import { ownUserNames } from "./iam/own-user.ts";
 import { iamActionNames } from "./iam/read-through.ts";
 import type { Logger } from "./log.ts";
+import { logPolicyEvent } from "./log-policy-event.ts";
 import { createMetrics } from "./metrics.ts";
 import { followOutside, logInUse, newestHead, openLog } from "./open-log.ts";
 import type { PolicyData } from "./policy/data.ts";
@@ -266,14 +267,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
-function logPolicyEvent(log: Logger, event: PolicyEvent): void {
-  if (event.kind === "activated") log.info(event.policy, "policies are in force");
-  else if (event.kind === "failed") log.warn({ err: event.error }, "policies could not be updated");
-  else if (event.kind === "quarantined") {
-    log.error({ quarantined: event.policy, restored: event.restored }, "policies were too slow");
-  } else log.error({ code: event.code, revision: event.revision, err: event.error }, "policies were refused");
-}
-
 /** Milliseconds that closing may take when every part of it takes as long as it may. */
 function longestClose({ shutdown, iam, audit }: Config): number {
   const { announceMs, graceMs } = shutdown;
@@ -302,10 +295,6 @@ function awsKeyRing(
 
 /** What was never opened needs no closing; why it was not has been thrown. */
 function notOpened(): void {}
-
-function urlOf({ host, port }: { host: string; port: number }, tls: boolean): string {
-  return `${tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
-}
 
 /** Plain HTTP that other machines can reach is for the proxies that end TLS, and for nobody else. */
 function needsTrustedPeers({ tls, listen }: Config): boolean {

@@ -5,7 +5,6 @@ import { type AwsKeyCommandOptions, createKeyPair, makeEncryptionKey, rotateEncr
 import { exitCodes } from "./cli/caller.ts";
 import { addCallerCommands } from "./cli/caller-commands.ts";
 import { configCheck } from "./cli/config-check.ts";
-import { dev } from "./cli/dev/dev.ts";
 import { health } from "./cli/health.ts";
 import { createKey, revokeKey } from "./cli/keys.ts";
 import { listKeys } from "./cli/list-keys.ts";
@@ -63,6 +62,8 @@ program
   .option("--data <file>", "the site's data (default: the sandbox's, or data.json in the folder)")
   .option("--hour <hour>", "as if it were this hour, 0 to 23: in a time zone where it is")
   .action(async (options) => {
+    // Nothing of it is needed to serve.
+    const { dev } = await import("./cli/dev/dev.ts");
     process.exitCode = await dev(options, systemClock, output);
   });
 

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { LockkeeperError } from "../errors.ts";
+import { script } from "./checkout-only.ts";
 import type { Output } from "./keys.ts";
 
 export interface PolicyBuildOptions {
@@ -25,7 +26,7 @@ export async function policyBuild(
   if (Number.isNaN(createdAt.getTime())) {
     throw new LockkeeperError("configuration", "--created-at must be a time such as 2026-11-21T09:30:00Z.");
   }
-  const { buildBundle } = await builder();
+  const { buildBundle } = await script(() => import("../../scripts/build-policies.mjs"), "Policies are compiled");
   try {
     const { revision, unsaid } = buildBundle({
       policies,
@@ -40,16 +41,5 @@ export async function policyBuild(
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new LockkeeperError("policy-unavailable", why, {}, { cause });
-  }
-}
-
-/** The scripts, and the compiler that they find, are part of a checkout and of the package, but not of the image. */
-async function builder(): Promise<typeof import("../../scripts/build-policies.mjs")> {
-  try {
-    return await import("../../scripts/build-policies.mjs");
-  } catch (cause) {
-    const message =
-      "Policies are compiled in a checkout of Lockkeeper or with its npm package: its scripts are not here.";
-    throw new LockkeeperError("configuration", message, {}, { cause });
   }
 }

@@ -8,7 +8,7 @@ import type { Ruling } from "../policy/decision.ts";
 import { explainRuling } from "../policy/explain.ts";
 import type { PolicyInput } from "../policy/input.ts";
 import { decideOnKnownFacts } from "../policy/known-facts.ts";
-import { ownUserDenial, touchesOwnUser } from "../policy/own-user.ts";
+import { guardOwnUser } from "../policy/own-user.ts";
 import { PolicyDecisionPoint } from "../policy/pdp.ts";
 import { isPolicyInput, type PastDecision, pastDecisionIn } from "../policy/replay/past-decision.ts";
 import { explanationLines } from "./explanation-lines.ts";
@@ -42,8 +42,7 @@ export async function policyExplain(output: Output, typed: ExplainArguments): Pr
   });
   pdp.activate(loadBundle(bundle), loadData(data));
   const { input } = found;
-  const ruled = decideOnKnownFacts(pdp, input) ?? undecided(pdp, input);
-  const ruling = touchesOwnUser(ownUser, input) ? ownUserDenial(ruled) : ruled;
+  const ruling = guardOwnUser(ownUser, input, decideOnKnownFacts(pdp, input) ?? undecided(pdp, input));
   const { allow, revision, needs } = ruling;
   const explanation = explainRuling({ pdp, ownUserNames: ownUser }, input, ruling);
   const { reasons } = explanation;

@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LockkeeperError } from "../errors.ts";
+import { checkoutOnly } from "./checkout-only.ts";
 import type { Output } from "./keys.ts";
 
 const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -15,11 +16,7 @@ const inputSchema = at("policies/schemas/input.json");
  * @throws LockkeeperError with a sentence for the terminal; nothing of the folder was changed then
  */
 export function policyNew(output: Output, folder: string): void {
-  if (!existsSync(template)) {
-    const message =
-      "A new policy is written in a checkout of Lockkeeper or with its npm package: templates/ is not here.";
-    throw new LockkeeperError("configuration", message);
-  }
+  if (!existsSync(template)) throw checkoutOnly("A new policy is written", "templates/ is not here");
   if (!isFree(folder)) {
     const message = `${folder} is there already and not empty: name another folder. Nothing was written.`;
     throw new LockkeeperError("configuration", message);

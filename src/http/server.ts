@@ -148,3 +148,8 @@ export async function drain(server: Server, graceMs: number): Promise<void> {
   clearInterval(sweep);
   clearTimeout(cut);
 }
+
+/** Where a server that {@link listen} has bound is reached. */
+export function urlOf({ host, port }: { host: string; port: number }, tls: boolean): string {
+  return `${tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}

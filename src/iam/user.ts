@@ -1,4 +1,5 @@
 import { GetUserCommand, type IAMClient } from "@aws-sdk/client-iam";
+import { sameUserName } from "../changes/credential.ts";
 import type { IamUser } from "../changes/iam-answers.ts";
 import { named } from "./call.ts";
 
@@ -8,7 +9,7 @@ import { named } from "./call.ts";
  */
 export async function iamUser(client: IAMClient, userName: string): Promise<IamUser> {
   const { User: user } = await client.send(new GetUserCommand({ UserName: userName }));
-  if (user?.UserName?.toLowerCase() !== userName.toLowerCase() || user.CreateDate === undefined) {
+  if (!sameUserName(user?.UserName ?? "", userName) || user?.CreateDate === undefined) {
     throw named("MalformedAnswer", "a user that was not asked for");
   }
   const tags = (user.Tags ?? []).flatMap(({ Key: key, Value: value }) =>

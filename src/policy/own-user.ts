@@ -12,6 +12,11 @@ export function touchesOwnUser(ownUserNames: readonly string[], { action, creden
   return userName === undefined || ownUserNames.some((own) => sameUserName(userName, own));
 }
 
+/** What policy ruled, but for the gateway's own user. */
+export function guardOwnUser(ownUserNames: readonly string[], input: PolicyInput, ruling: Ruling): Ruling {
+  return touchesOwnUser(ownUserNames, input) ? ownUserDenial(ruling) : ruling;
+}
+
 /** The denial that comes in place of what policy ruled. */
 export function ownUserDenial(ruling: Ruling): Ruling {
   const reason = {

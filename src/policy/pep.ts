@@ -9,7 +9,7 @@ import type { Clock } from "../clock.ts";
 import type { Decision, Ruling } from "./decision.ts";
 import { type ExplainableRuling, type Explanation, explainRuling } from "./explain.ts";
 import { changeInput, type PolicyInput, type PolicyTime, type ReadRequest, readInput } from "./input.ts";
-import { ownUserDenial, touchesOwnUser } from "./own-user.ts";
+import { guardOwnUser } from "./own-user.ts";
 import type { Pip } from "./pip.ts";
 
 /** What the PEP needs of the PDP: an answer to every input. It never throws; whatever goes wrong in there denies. */
@@ -190,8 +190,7 @@ export interface Decided {
 
 /** Policy's answer, but for the gateway's own user: about that one nothing is asked and nothing is looked up. */
 function rule({ pdp, ownUserNames }: PepOptions, input: PolicyInput): Ruling {
-  const ruling = pdp.decide(input);
-  return touchesOwnUser(ownUserNames, input) ? ownUserDenial(ruling) : ruling;
+  return guardOwnUser(ownUserNames, input, pdp.decide(input));
 }
 
 /** Looks up what policy wants to know, once, and asks it again. */

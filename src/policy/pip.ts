@@ -63,16 +63,13 @@ export function createPip(options: PipOptions): Pip {
   };
 }
 
-interface Listed {
-  readonly rows: readonly ListedCredential[];
-  readonly recent: ReadonlyMap<string, FactStatus>;
-}
+type Listed = Omit<ListedCredential, "status"> & { readonly status: FactStatus };
 
 /** The look-ups of one request; the list of credentials serves two facts and is asked for once. */
 class Lookup {
   readonly #options: PipOptions;
   readonly #about: PolicyCredential | undefined;
-  #list: Promise<Listed> | undefined;
+  #list: Promise<readonly Listed[]> | undefined;
 
   constructor(options: PipOptions, about: PolicyCredential | undefined) {
     this.#options = options;
@@ -102,10 +99,10 @@ class Lookup {
   async #credential(): Promise<CredentialFact> {
     const { id, type } = this.#about ?? {};
     if (id === undefined) throw new Absent("not-applicable");
-    const [{ rows, recent }, used] = await Promise.all([this.#listed(), this.#lastUsed(type, id)]);
-    const row = rows.find((one) => one.id === id);
+    const [listed, used] = await Promise.all([this.#listed(), this.#lastUsed(type, id)]);
+    const row = listed.find((one) => one.id === id);
     if (row === undefined) throw new Absent("not-found");
-    return { ...listedFact(row, recent), ...used };
+    return { ...listedFact(row), ...used };
   }
 
   async #lastUsed(type: CredentialType | undefined, id: string): Promise<Pick<CredentialFact, "lastUsed">> {
@@ -117,8 +114,8 @@ class Lookup {
   }
 
   async #siblings(): Promise<readonly SiblingFact[]> {
-    const { rows, recent } = await this.#listed();
-    return rows.filter(({ id }) => id !== this.#about?.id).map((row) => listedFact(row, recent));
+    const listed = await this.#listed();
+    return listed.filter(({ id }) => id !== this.#about?.id).map(listedFact);
   }
 
   async #user(): Promise<UserFact> {
@@ -128,12 +125,12 @@ class Lookup {
     return { path, createdAt: factTime(createdAt), tags };
   }
 
-  #listed(): Promise<Listed> {
+  #listed(): Promise<readonly Listed[]> {
     this.#list ??= this.#ask();
     return this.#list;
   }
 
-  async #ask(): Promise<Listed> {
+  async #ask(): Promise<readonly Listed[]> {
     const { iam, journal, clock, deadlineMs } = this.#options;
     const { type, userName } = this.#about ?? {};
     if (type === undefined || userName === undefined) throw new Absent("not-applicable");
@@ -141,18 +138,17 @@ class Lookup {
       iam.list(type, userName, deadlineMs),
       recentStatuses(journal, { type, userName }, clock.now()),
     ]);
-    const recent = rows.flatMap(({ id, status }): [string, FactStatus][] => {
-      const known = changed.get(id);
-      return known === undefined || known === status ? [] : [[id, "Unknown"]];
+    return rows.map((row) => {
+      const known = changed.get(row.id) ?? row.status;
+      return known === row.status ? row : { ...row, status: "Unknown" };
     });
-    return { rows, recent: new Map(recent) };
   }
 }
 
-function listedFact({ id, status, createdAt, service }: ListedCredential, recent: Listed["recent"]): SiblingFact {
+function listedFact({ id, status, createdAt, service }: Listed): SiblingFact {
   return {
     id,
-    status: recent.get(id) ?? status,
+    status,
     ...(createdAt !== null && { createdAt: factTime(createdAt) }),
     ...(service !== undefined && { service }),
   };

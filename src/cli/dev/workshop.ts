@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { LockkeeperError } from "../../errors.ts";
+import { checkoutOnly } from "../checkout-only.ts";
 
 const script = (name: string) => fileURLToPath(new URL(`../../../scripts/${name}.mjs`, import.meta.url));
 const builder = script("build-policies");
@@ -29,11 +29,7 @@ export class Workshop {
    * @throws LockkeeperError `configuration` where the scripts are missing: in the image
    */
   constructor(policies: string, out: string, signal: AbortSignal) {
-    if (!existsSync(builder)) {
-      const message =
-        "Policies are made in a checkout of Lockkeeper or with its npm package: its scripts are not here.";
-      throw new LockkeeperError("configuration", message);
-    }
+    if (!existsSync(builder)) throw checkoutOnly("Policies are made");
     this.#policies = policies;
     this.#out = out;
     this.#signal = signal;
