@@ -31,5 +31,5 @@ USER node
 # and LOCKKEEPER_TLS_CERT_FILE and LOCKKEEPER_TLS_KEY_FILE, or LOCKKEEPER_TRUSTED_PROXIES where a proxy ends TLS.
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["node", "dist/main.js", "health"]
-ENTRYPOINT ["node", "--max-semi-space-size=8", "--max-old-space-size=256", "--no-memory-protection-keys", "dist/main.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=8", "--max-old-space-size=256", "--wasm-wrapper-tiering-budget=2147483647", "--no-memory-protection-keys", "dist/main.js"]
 CMD ["serve"]

@@ -1,18 +1,23 @@
 // Plain JavaScript that Node 20 can read: it finds a Node.js that can run the TypeScript sources.
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /**
- * V8 keeps a list of its code pages for all threads of a process, and Node.js 24 now and then ends with `Check failed:
- * jit_page.has_value()` when one thread starts or ends while another makes or drops WebAssembly
- * (https://github.com/nodejs/node/issues/64500). The audit log has a thread of its own. Without memory protection keys,
- * which are a second wall around compiled code that most processors do not have, the list is used less; it still happens,
- * in tests that start hundreds of gateways in a process (see test.mjs). A gateway that ends so is like any that dies.
+ * V8 keeps one list of its code pages and one cache of WebAssembly's calls to JavaScript for all threads of a process, and
+ * Node.js 24 now and then ends with `Check failed: jit_page.has_value()` when a thread makes or drops such a call's code
+ * (seen in `Runtime_TierUpWasmToJSWrapper`; https://github.com/nodejs/node/issues/64500). The audit log has a thread of its
+ * own, and Node.js strips types by WebAssembly in every thread that reads a TypeScript source. So calls keep the code that
+ * they share instead of one of their own (a decision is no slower), and memory protection keys, a second wall around
+ * compiled code that few processors have and that uses that list too, are off. A gateway that ends so all the same is like
+ * any that dies.
  */
-export const threadFlags =
-  process.platform === "linux" && process.arch === "x64" ? ["--no-memory-protection-keys"] : [];
+export const threadFlags = [
+  `--wasm-wrapper-tiering-budget=${2 ** 31 - 1}`,
+  ...(process.platform === "linux" && process.arch === "x64" ? ["--no-memory-protection-keys"] : []),
+];
 
 /**
  * How the service's Node.js is run, here as in the image: a small young generation is collected more often and keeps the
@@ -22,6 +27,18 @@ export const serviceFlags = ["--max-semi-space-size=8", "--max-old-space-size=25
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
+
+/**
+ * The environment of the processes that run the sources of a checkout: what has been compiled and stripped of its types is
+ * kept, so that the second start is much faster. It is in the checkout, because code that is run must not lie where every
+ * user of the machine can write, as Node's own place for it does.
+ * @returns {NodeJS.ProcessEnv}
+ */
+export function environment() {
+  const isCheckout = existsSync(join(root, "src", "main.ts"));
+  const cache = isCheckout ? { NODE_COMPILE_CACHE: join(root, "build", "compile-cache") } : {};
+  return { ...cache, ...process.env };
+}
 
 /** `crypto.randomUUIDv7` came with 24.16. */
 const MINIMUM = [24, 16];
@@ -59,7 +76,7 @@ export function runOnNode24(args) {
     process.exit(1);
   }
   const path = `${dirname(executable)}:${process.env.PATH ?? ""}`;
-  const child = spawn(executable, args, { stdio: "inherit", env: { ...process.env, PATH: path } });
+  const child = spawn(executable, args, { stdio: "inherit", env: { ...environment(), PATH: path } });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => {
     console.error(`cannot start ${executable}: ${error.message}`);

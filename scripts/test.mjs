@@ -4,12 +4,15 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { node24, root } from "./node24.mjs";
+import { stripVTControlCharacters } from "node:util";
+import { environment, node24, root } from "./node24.mjs";
 
-/** What V8 says when it loses count of its code pages: see `threadFlags` in node24.mjs. */
-const ENGINE_FAULT = "Check failed: jit_page.has_value()";
-/** How often it may do that in one run. Twice in a row has not been seen. */
-const TRIES = 2;
+/** What Vitest says of a process of its own that has died: see `threadFlags` in node24.mjs for what of. */
+const DIED = "Caused by: Error: Worker exited unexpectedly";
+/** What makes it our fault: the tests took all memory there is. */
+const OUT_OF_MEMORY = "JavaScript heap out of memory";
+/** How often what it cut off is run. */
+const TRIES = 3;
 
 const given = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "lockkeeper-tests-"));
@@ -22,7 +25,7 @@ try {
     unknown = unknownFiles(outcome);
     if (unknown.length === 0) break;
     console.error(
-      `\nNode.js itself has ended (V8: ${ENGINE_FAULT}, https://github.com/nodejs/node/issues/64500).\n` +
+      `\nNode.js itself has ended under tests (${lastWords(outcome.said)}; see threadFlags in scripts/node24.mjs).\n` +
         `Every test that ran has passed; nothing is known of those in ${unknown.join(", ")}: ` +
         (tries < TRIES ? "they are run again.\n" : "run them again.\n"),
     );
@@ -38,8 +41,10 @@ process.exitCode = exitCode;
  * @returns {string[]}
  */
 function unknownFiles({ exitCode, said, report }) {
-  // One error outside of any test: the engine's end.
-  if (exitCode === 0 || !said.includes(ENGINE_FAULT) || !said.includes("caught 1 unhandled error")) return [];
+  if (exitCode === 0 || said.includes(OUT_OF_MEMORY)) return [];
+  // Errors outside of any test: as many as processes have died, or one of them was something else.
+  const unhandled = Number(/caught (\d+) unhandled error/.exec(said)?.[1] ?? 0);
+  if (unhandled !== said.split(DIED).length - 1) return [];
   const { numFailedTests, numFailedTestSuites, testResults } = JSON.parse(readFileSync(report, "utf8"));
   if (numFailedTests > 0 || numFailedTestSuites > 0) return [];
   // Tests that were begun, or were to begin; skipped ones are `skipped`.
@@ -47,6 +52,15 @@ function unknownFiles({ exitCode, said, report }) {
     assertionResults.some(({ status }) => status === "pending"),
   );
   return cutOff.map(({ name }) => relative(root, name));
+}
+
+/**
+ * What V8 said before it ended the process.
+ * @param {string} said
+ */
+function lastWords(said) {
+  const failed = new Set(said.match(/Check failed: .+(?=\.$)|Fatal error in .+/gm));
+  return failed.size === 0 ? "it did not say why" : [...failed].join("; ");
 }
 
 /** @param {readonly string[]} args what follows `vitest run` */
@@ -57,6 +71,7 @@ function vitest(args) {
   return new Promise((resolve, reject) => {
     const child = spawn(node24(), [script, "run", ...reporters, ...args], {
       cwd: root,
+      env: environment(),
       stdio: ["inherit", "pipe", "pipe"],
     });
     let said = "";
@@ -66,10 +81,10 @@ function vitest(args) {
     ]) {
       from.on("data", (bytes) => {
         to.write(bytes);
-        said = (said + bytes).slice(-1_000_000);
+        said += bytes;
       });
     }
     child.on("error", reject);
-    child.on("close", (code) => resolve({ exitCode: code ?? 1, said, report }));
+    child.on("close", (code) => resolve({ exitCode: code ?? 1, said: stripVTControlCharacters(said), report }));
   });
 }

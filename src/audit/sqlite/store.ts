@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { LockkeeperError } from "../../errors.ts";
+import { threadEnvironment } from "../../thread-environment.ts";
 import type { LogKeys } from "../log-keys.ts";
 import type { Operation, OperationOutcome, Query, QueryResult, QueryResults, Store } from "../operation.ts";
 import type { WorkerOptions, WorkerReply, WorkerRequest } from "./worker.ts";
@@ -50,7 +51,7 @@ class SqliteStore implements Store {
     const script = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
     this.#worker = new Worker(new URL(script, import.meta.url), {
       workerData: options,
-      env: {},
+      env: threadEnvironment(),
       name: "audit",
       // It holds one batch at a time; a small heap keeps the service small.
       resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },

@@ -1,4 +1,5 @@
 import { type Transferable, Worker } from "node:worker_threads";
+import { threadEnvironment } from "../../thread-environment.ts";
 import { parseVerifier } from "../../tlog/note.ts";
 import type { LogEntry } from "../log-reader.ts";
 import { type CheckedHead, checkHeads, type InvalidHead } from "./checked-head.ts";
@@ -77,7 +78,7 @@ export class Background {
     const script = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
     const worker = new Worker(new URL(script, import.meta.url), {
       workerData: this.#trustedKeys,
-      env: {},
+      env: threadEnvironment(),
       name: "verify",
     });
     worker.on("message", (answer) => this.#waiting.shift()?.resolve(answer));
