@@ -50,7 +50,11 @@ async function tryOut(folder, version) {
     assert.match(said, /curl/, "the banner shows what to paste");
   } finally {
     process.kill(-service.pid, "SIGTERM");
-    await new Promise((resolve) => service.once("exit", resolve));
+    // npm may end before what it has started.
+    await until(
+      async () => hasEnded(service.pid),
+      () => `${said}\nand did not end`,
+    );
   }
   assert.ok(readdirSync(join(clone, "data")).includes("lockkeeper.db"), "the audit log is in data/");
   assert.equal(run(["git", "status", "--porcelain"], clone), "", "nothing but ignored files was made");
@@ -133,7 +137,17 @@ async function until(isTrue, said) {
     if (await isTrue().catch(() => false)) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  throw new Error(`the service did not become ready; it said:\n${said()}`);
+  throw new Error(`waited in vain for the service; it said:\n${said()}`);
+}
+
+/** @returns {boolean} whether nobody of that process group is left */
+function hasEnded(group) {
+  try {
+    process.kill(-group, 0);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function freePort() {
