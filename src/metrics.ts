@@ -24,3 +24,5 @@ export function createMetrics(version: string) {
     text: () => registry.metrics(),
   };
 }
+
+export type Metrics = ReturnType<typeof createMetrics>;

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { type Config, sandboxConfig } from "../config.ts";
 import { LockkeeperError } from "../errors.ts";
-import { type GatewayOptions, type Sandbox, startGateway } from "../gateway.ts";
+import type { GatewayOptions, Sandbox } from "../gateway/options.ts";
+import { startGateway } from "../gateway.ts";
 import { createLog } from "../log.ts";
 import { banner } from "../sandbox/banner.ts";
 import { sandboxCredentials } from "../sandbox/iam/seed.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Closing } from "../src/closing.ts";
+import { Closing } from "../../src/gateway/closing.ts";
 
 it("closes what was opened last first, each once, also what comes after a part that cannot be closed", async () => {
   const closed: string[] = [];

@@ -1,5 +1,5 @@
-import type { Logger } from "./log.ts";
-import type { PolicyEvent } from "./policy/update-events.ts";
+import type { Logger } from "../log.ts";
+import type { PolicyEvent } from "../policy/update-events.ts";
 
 /** Tells the operator what became of policies. */
 export function logPolicyEvent(log: Logger, event: PolicyEvent): void {
