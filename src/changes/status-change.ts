@@ -1,6 +1,7 @@
 import type { KeptDecision } from "../audit/caller.ts";
 import type { Receipt, StoredRecord } from "../audit/journal.ts";
 import type { ChangeFacts } from "../audit/record.ts";
+import { isJsonObject } from "../json-object.ts";
 import type { ProofText } from "../tlog/tlog-proof.ts";
 import type { Change, Channel } from "./change.ts";
 import type { ObservedStatus, UpdateAction } from "./credential.ts";
@@ -97,18 +98,14 @@ interface Parsed {
 function parse(record: StoredRecord): Parsed {
   const body: unknown = JSON.parse(record.body);
   if (
-    !isObject(body) ||
-    !isObject(body["unmapped"]) ||
-    !isObject(body["metadata"]) ||
+    !isJsonObject(body) ||
+    !isJsonObject(body["unmapped"]) ||
+    !isJsonObject(body["metadata"]) ||
     typeof body["time"] !== "number"
   ) {
     throw new Error(`audit record ${record.index} is not a record of a change`);
   }
   return body as unknown as Parsed;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }
 
 function isWhole(credential: object | undefined): credential is Change["credential"] {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { LockkeeperError } from "../errors.ts";
+import { isJsonObject } from "../json-object.ts";
 import { cosignedAt, parseCosigner } from "../tlog/cosignature.ts";
 import { leafHash } from "../tlog/hash.ts";
 import { NoteError, type NoteVerifier, parseVerifier } from "../tlog/note.ts";
@@ -84,7 +85,7 @@ function withoutLastNewline(entry: Buffer): Buffer {
 export function claimedReceipt(text: string): ClaimedReceipt {
   if (!text.trimStart().startsWith("{")) return { proof: text };
   const reply = jsonObject(text);
-  const receipt = isObject(reply["receipt"]) ? reply["receipt"] : reply;
+  const receipt = isJsonObject(reply["receipt"]) ? reply["receipt"] : reply;
   if (typeof receipt["proof"] === "string")
     return { proof: receipt["proof"], index: receipt["index"], leafHash: receipt["leafHash"] };
   if (receipt["proof"] === null)
@@ -95,15 +96,11 @@ export function claimedReceipt(text: string): ClaimedReceipt {
 function jsonObject(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);
-    if (isObject(value)) return value;
+    if (isJsonObject(value)) return value;
   } catch {
     // What is wrong with it would only repeat what is in the file.
   }
   throw new NoteError("It is neither a tlog-proof nor the JSON of a reply.");
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function linesOf(verified: VerifiedProof, proof: string): string[] {

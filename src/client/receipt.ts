@@ -1,4 +1,5 @@
 import type { components } from "../http/openapi.ts";
+import { isJsonObject } from "../json-object.ts";
 import { leafHash } from "../tlog/hash.ts";
 import { NoteError, parseVerifier } from "../tlog/note.ts";
 import { type VerifiedProof, verifyProof } from "../tlog/tlog-proof.ts";
@@ -69,7 +70,7 @@ function proven(proof: string, keys: readonly string[], entry: Uint8Array | unde
 function eventIn(entry: Uint8Array): Readonly<Record<string, unknown>> {
   try {
     const event: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(entry));
-    if (isObject(event)) return event;
+    if (isJsonObject(event)) return event;
   } catch {
     // What is wrong with it would only repeat what is in it.
   }
@@ -77,10 +78,6 @@ function eventIn(entry: Uint8Array): Readonly<Record<string, unknown>> {
 }
 
 function correlationOf({ metadata }: Readonly<Record<string, unknown>>): string | undefined {
-  const about = isObject(metadata) ? metadata["correlation_uid"] : undefined;
+  const about = isJsonObject(metadata) ? metadata["correlation_uid"] : undefined;
   return typeof about === "string" ? about : undefined;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

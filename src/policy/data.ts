@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import { configDigest } from "../config/digest.ts";
 import { type Fault, LockkeeperError } from "../errors.ts";
+import { isJsonObject } from "../json-object.ts";
 import type { Bundle } from "./bundle.ts";
 import { fileVersion } from "./bundle-files.ts";
 
@@ -67,7 +68,7 @@ export function loadData(path: string): PolicyData {
     const why = cause instanceof SyntaxError ? "it is not valid JSON" : messageOf(cause);
     throw new LockkeeperError("configuration", `Cannot read the policy data ${path}: ${why}`, {}, { cause });
   }
-  if (!isObject(data)) throw new LockkeeperError("configuration", `The policy data ${path} is not a JSON object.`);
+  if (!isJsonObject(data)) throw new LockkeeperError("configuration", `The policy data ${path} is not a JSON object.`);
   return data;
 }
 
@@ -122,8 +123,4 @@ function faultOf({ instancePath, message, params, propertyName }: ErrorObject): 
     at: `data${instancePath.replaceAll("/", ".")}`,
     message: `${typeof named === "string" ? `${JSON.stringify(named)} ` : ""}${message ?? "is not valid"}`,
   };
-}
-
-function isObject(value: unknown): value is PolicyData {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,3 +1,4 @@
+import { isJsonObject } from "../json-object.ts";
 /** Something that a request would have to come with, or a role that its principal would have to have. */
 export type Need =
   | { readonly kind: "ticket" }
@@ -26,7 +27,7 @@ const MAX_MESSAGE = 512;
 export function readRemedies(resultSet: unknown): readonly Remedy[] | undefined {
   if (!Array.isArray(resultSet) || resultSet.length !== 1) return undefined;
   const [entry]: readonly unknown[] = resultSet;
-  if (!isObject(entry) || !hasExactly(entry, ["result"])) return undefined;
+  if (!isJsonObject(entry) || !hasExactly(entry, ["result"])) return undefined;
   const { result } = entry;
   if (!Array.isArray(result) || result.length > MAX_REMEDIES || !result.every(isRemedy)) return undefined;
   return result
@@ -50,14 +51,14 @@ function compare(one: string, other: string): number {
 }
 
 function isRemedy(value: unknown): value is Remedy {
-  if (!isObject(value) || !hasExactly(value, ["needs", "certain", "message"])) return false;
+  if (!isJsonObject(value) || !hasExactly(value, ["needs", "certain", "message"])) return false;
   const { needs, certain, message } = value;
   if (!Array.isArray(needs) || needs.length === 0 || needs.length > MAX_NEEDS || !needs.every(isNeed)) return false;
   return typeof certain === "boolean" && isText(message, MAX_MESSAGE);
 }
 
 function isNeed(value: unknown): value is Need {
-  if (!isObject(value)) return false;
+  if (!isJsonObject(value)) return false;
   const { kind, role } = value;
   if (kind === "role") return hasExactly(value, ["kind", "role"]) && isText(role, MAX_ROLE);
   return (kind === "ticket" || kind === "on-behalf-of") && hasExactly(value, ["kind"]);
@@ -65,10 +66,6 @@ function isNeed(value: unknown): value is Need {
 
 function isText(value: unknown, max: number): value is string {
   return typeof value === "string" && value.length > 0 && value.length <= max;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function hasExactly(value: object, names: readonly string[]): boolean {

@@ -1,3 +1,4 @@
+import { isJsonObject } from "../json-object.ts";
 import type { Reason } from "./decision.ts";
 
 /** What a policy answered, once it is known to be well formed, or why it cannot be used. */
@@ -28,10 +29,10 @@ export function readResult(resultSet: unknown): PolicyResult {
   if (resultSet.length === 0) return { kind: "undefined" };
   if (resultSet.length > 1) return malformed("there is more than one result");
   const [entry]: readonly unknown[] = resultSet;
-  if (!isObject(entry) || !hasOnly(entry, ["result"])) return malformed("the result set holds no single result");
+  if (!isJsonObject(entry) || !hasOnly(entry, ["result"])) return malformed("the result set holds no single result");
 
   const { result } = entry;
-  if (!isObject(result)) return malformed("the result is not an object");
+  if (!isJsonObject(result)) return malformed("the result is not an object");
   if (!hasOnly(result, ["allow", "reasons", "obligations", "needs"])) return malformed("the result has unknown fields");
   const { allow, reasons, obligations, needs = [] } = result;
   if (typeof allow !== "boolean") return malformed("allow is not a boolean");
@@ -50,7 +51,7 @@ function isReasons(value: unknown): value is readonly Reason[] {
 }
 
 function isReason(value: unknown): value is Reason {
-  if (!isObject(value) || !hasOnly(value, ["code", "message"])) return false;
+  if (!isJsonObject(value) || !hasOnly(value, ["code", "message"])) return false;
   const { code, message } = value;
   if (typeof code !== "string" || code.length > MAX_CODE || !CODE.test(code)) return false;
   return typeof message === "string" && message.length > 0 && message.length <= MAX_MESSAGE;
@@ -59,10 +60,6 @@ function isReason(value: unknown): value is Reason {
 function isShortList(value: unknown): value is readonly unknown[] {
   if (!Array.isArray(value)) return false;
   return value.length === 0 || (value.length <= MAX_ENTRIES && JSON.stringify(value).length <= MAX_LIST);
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function hasOnly(value: object, names: readonly string[]): boolean {

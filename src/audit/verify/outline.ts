@@ -1,3 +1,4 @@
+import { isJsonObject } from "../../json-object.ts";
 /** As much of a record as it takes to follow changes through the log, and to compare what a database keeps beside it. */
 export interface Outline {
   /** Epoch milliseconds. */
@@ -101,7 +102,5 @@ function parsed(body: Buffer): Readonly<Record<string, unknown>> | undefined {
 }
 
 export function object(value: unknown): Readonly<Record<string, unknown>> | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Readonly<Record<string, unknown>>)
-    : undefined;
+  return isJsonObject(value) ? value : undefined;
 }

@@ -1,5 +1,6 @@
 import type { Journal, LoggedRecord, ProvenReceipt } from "../../audit/journal.ts";
 import { LockkeeperError } from "../../errors.ts";
+import { isJsonObject } from "../../json-object.ts";
 import type { PepOptions } from "../../policy/pep.ts";
 import type { components } from "../openapi.ts";
 import type { RequestLogger } from "../request-log.ts";
@@ -22,7 +23,7 @@ export function recordOf(
   if (body === null) return null;
   try {
     const record: unknown = JSON.parse(body);
-    if (typeof record === "object" && record !== null && !Array.isArray(record)) return { ...record };
+    if (isJsonObject(record)) return { ...record };
   } catch {
     // Told below.
   }
