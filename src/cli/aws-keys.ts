@@ -1,5 +1,5 @@
-import { awsKeyRecord } from "../audit/admin-record.ts";
 import { isAwsKey, type Journal } from "../audit/journal.ts";
+import { awsKeyRecord } from "../audit/key-record.ts";
 import { createAwsKey, resealAwsKey } from "../authn/aws-keys.ts";
 import { createEncryptionKey, type EncryptionKeys } from "../authn/encryption-keys.ts";
 import { LockkeeperError } from "../errors.ts";

@@ -1,5 +1,5 @@
-import { awsKeyRecord, keyRecord } from "../audit/admin-record.ts";
 import { isAwsKey, type Journal, type StoredKey } from "../audit/journal.ts";
+import { awsKeyRecord, keyRecord } from "../audit/key-record.ts";
 import { createApiKey } from "../authn/api-keys.ts";
 import { API_KEY_ISSUER, type NewKey, storedPrincipal } from "../authn/issued-key.ts";
 import { type AuthnMethod, type Principal, type PrincipalKind, principalKinds } from "../authn/principal.ts";

@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from "node:crypto";
-import { policyRecord, serviceRecord } from "../audit/admin-record.ts";
 import type { Journal } from "../audit/journal.ts";
+import { policyRecord } from "../audit/policy-record.ts";
+import { serviceRecord } from "../audit/service-record.ts";
 import { configDigest } from "../config/digest.ts";
 import { logInUse } from "../open-log.ts";
 import type { PolicyDecisionPoint } from "../policy/pdp.ts";
@@ -31,7 +32,7 @@ export async function beginRun(
   closing.add(() => journal.note(serviceRecord("stopped", service, clock.now())));
 
   const inForce = policies.inForce();
-  if (inForce) await journal.note(policyRecord(inForce, instance, account, clock.now()));
+  if (inForce) await journal.note(policyRecord(inForce, { instance, account, time: clock.now() }));
   const stopped = new AbortController();
   const updated = policies.run({ journal, instance, account }, stopped.signal);
   closing.add(() => {

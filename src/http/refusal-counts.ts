@@ -1,4 +1,4 @@
-import type { Occurrences } from "../audit/admin-record.ts";
+import type { Occurrences } from "../audit/refusal-record.ts";
 
 /** How often the same was refused to one source; without a source, to all those that are not kept apart. */
 export interface Counted<Source> {

@@ -1,5 +1,5 @@
-import { failedAuthenticationRecord, type RateLimited, rateLimitRecord } from "../audit/admin-record.ts";
 import type { AuditRecord, Journal } from "../audit/journal.ts";
+import { failedAuthenticationRecord, type RateLimited, rateLimitRecord } from "../audit/refusal-record.ts";
 import { networkOf } from "../authn/ip-address.ts";
 import { principalKey } from "../authn/principal.ts";
 import type { Clock } from "../clock.ts";

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from "@prometheus-io/client";
-import type { ActivatedPolicy } from "../audit/admin-record.ts";
+import type { ActivatedPolicy } from "../audit/policy-record.ts";
 import type { PolicyEvent } from "../policy/update-events.ts";
 
 /** Which policies are in force, and what becomes of others. */

@@ -1,4 +1,4 @@
-import { type ActivatedPolicy, policyRecord } from "../audit/admin-record.ts";
+import { type ActivatedPolicy, policyRecord } from "../audit/policy-record.ts";
 import type { Clock } from "../clock.ts";
 import { dataDigest } from "./data.ts";
 import type { PolicyDecisionPoint } from "./pdp.ts";
@@ -24,7 +24,7 @@ export async function putInForce(
   lastGood: () => PreparedPolicy | undefined,
 ): Promise<void> {
   const policy = told(next);
-  await records.note((...run) => policyRecord(policy, ...run, clock.now()));
+  await records.note((run) => policyRecord(policy, { ...run, time: clock.now() }));
   pdp.swap(next, lastGood());
   onEvent({ kind: "activated", policy });
 }

@@ -1,4 +1,4 @@
-import type { ActivatedPolicy } from "../audit/admin-record.ts";
+import type { ActivatedPolicy } from "../audit/policy-record.ts";
 import type { BundleRefusalCode } from "./bundle-refusal.ts";
 
 /** What becomes of policies. */

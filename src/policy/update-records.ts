@@ -1,17 +1,15 @@
 import type { AuditRecord, Journal } from "../audit/journal.ts";
+import type { PolicyEventSource } from "../audit/policy-record.ts";
 
 /** Where what happens is recorded, once the log is open. */
-export interface PolicyLedger {
+export interface PolicyLedger extends Omit<PolicyEventSource, "time"> {
   readonly journal: Pick<Journal, "note">;
-  /** The run of the service that does it. */
-  readonly instance: string;
-  readonly account: string;
 }
 
 /** Records that the log could not take yet; beyond them the oldest are dropped, which the program's log has told of. */
 const MAX_OWED = 64;
 
-type Draft = (instance: string, account: string) => AuditRecord;
+type Draft = (run: Omit<PolicyEventSource, "time">) => AuditRecord;
 
 /** The records of what becomes of policies. Those from before the log was open, or while it took none, are made up for. */
 export class PolicyRecords {
@@ -56,6 +54,6 @@ export class PolicyRecords {
   }
 
   async #write({ journal, instance, account }: PolicyLedger, draft: Draft): Promise<void> {
-    await journal.note(draft(instance, account));
+    await journal.note(draft({ instance, account }));
   }
 }

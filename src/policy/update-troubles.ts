@@ -1,4 +1,4 @@
-import { policyRefusedRecord } from "../audit/admin-record.ts";
+import { policyRefusedRecord } from "../audit/policy-record.ts";
 import type { Clock } from "../clock.ts";
 import type { BundleRefusal } from "./bundle-refusal.ts";
 import type { PolicyEvent, PolicyState, TroubleCode } from "./update-events.ts";
@@ -57,7 +57,7 @@ export class PolicyTroubles {
     this.#trouble[part] = { code, since: now };
     this.#onEvent({ kind: "refused", code, revision, error: refusal });
     const record = { code, message: message.slice(0, MAX_MESSAGE), revision, bundleDigest };
-    this.#records.owe((...run) => policyRefusedRecord(record, ...run, now));
+    this.#records.owe((run) => policyRefusedRecord(record, { ...run, time: now }));
   }
 
   /** What was in force is not any more. */

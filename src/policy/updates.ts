@@ -1,4 +1,4 @@
-import { type ActivatedPolicy, policyQuarantinedRecord, policyRecord } from "../audit/admin-record.ts";
+import { type ActivatedPolicy, policyQuarantinedRecord, policyRecord } from "../audit/policy-record.ts";
 import type { Clock } from "../clock.ts";
 import { LockkeeperError } from "../errors.ts";
 import { BundleRefusal } from "./bundle-refusal.ts";
@@ -165,14 +165,14 @@ export class PolicyUpdates {
   quarantined(bad: PreparedPolicy, restored: PreparedPolicy): void {
     const { clock } = this.#options;
     const [policy, good] = [told(bad), told(restored)];
-    const now = clock.now();
-    this.#records.owe((...run) => policyQuarantinedRecord(policy, good, ...run, now));
-    this.#records.owe((...run) => policyRecord(good, ...run, now));
+    const time = clock.now();
+    this.#records.owe((run) => policyQuarantinedRecord(policy, good, { ...run, time }));
+    this.#records.owe((run) => policyRecord(good, { ...run, time }));
     const isBundle = bad.bundle !== restored.bundle;
     if (isBundle) this.#troubles.quarantined("bundle", "bundle-quarantined");
     else this.#troubles.quarantined("data", "data-unfit");
     this.#onEvent({ kind: "quarantined", policy, restored: good });
-    this.#inTurn(() => (isBundle ? this.#quarantineBundle(bad, now) : this.#quarantineData(bad, restored)))
+    this.#inTurn(() => (isBundle ? this.#quarantineBundle(bad, time) : this.#quarantineData(bad, restored)))
       .then(() => this.#records.settle())
       .catch((error: unknown) => this.#tell(error));
   }

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { awsKeyRecord, keyRecord } from "../../src/audit/admin-record.ts";
 import type { Journal } from "../../src/audit/journal.ts";
+import { awsKeyRecord, keyRecord } from "../../src/audit/key-record.ts";
 import type { Outcome } from "../../src/changes/outcome.ts";
 import { aChange, anIntent, oncall } from "../fixture/changes.ts";
 import { applied, ended, now, readBack, unknown } from "./journal-samples.ts";

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { serviceRecord } from "../../src/audit/admin-record.ts";
 import type { Journal, RecordFilter } from "../../src/audit/journal.ts";
 import { reconciledRecord } from "../../src/audit/record.ts";
+import { serviceRecord } from "../../src/audit/service-record.ts";
 import { aChange, aDenial, anIntent } from "../fixture/changes.ts";
 import { testKey, testLogKeys } from "../fixture/log-keys.ts";
 import { applied, ended, failed, now } from "./journal-samples.ts";

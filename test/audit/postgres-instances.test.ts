@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { keyRecord } from "../../src/audit/admin-record.ts";
 import { signHead } from "../../src/audit/head.ts";
 import type { Journal } from "../../src/audit/journal.ts";
+import { keyRecord } from "../../src/audit/key-record.ts";
 import { LogBatch } from "../../src/audit/log-batch.ts";
 import { logIdentity } from "../../src/audit/log-keys.ts";
 import { endpointOf } from "../../src/audit/postgres/address.ts";

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { failedAuthenticationRecord } from "../../src/audit/admin-record.ts";
 import type { Journal, ProvenReceipt } from "../../src/audit/journal.ts";
 import type { LogReader } from "../../src/audit/log-reader.ts";
 import { type PrunableStore, type PruneOptions, pruneLog } from "../../src/audit/prune/prune.ts";
 import { outcomeRecord, reconciledRecord } from "../../src/audit/record.ts";
+import { failedAuthenticationRecord } from "../../src/audit/refusal-record.ts";
 import { verifyLog } from "../../src/audit/verify/verify-log.ts";
 import type { Change } from "../../src/changes/change.ts";
 import type { Outcome } from "../../src/changes/outcome.ts";

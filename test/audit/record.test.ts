@@ -2,21 +2,15 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
-import {
-  awsKeyRecord,
-  failedAuthenticationRecord,
-  keyRecord,
-  policyQuarantinedRecord,
-  policyRecord,
-  policyRefusedRecord,
-  rateLimitRecord,
-  serviceRecord,
-} from "../../src/audit/admin-record.ts";
 import type { AuditRecord } from "../../src/audit/journal.ts";
+import { awsKeyRecord, keyRecord } from "../../src/audit/key-record.ts";
 import { keyChangedRecord, prunedRecord, recoveredRecord } from "../../src/audit/log-record.ts";
 import type { EventCode } from "../../src/audit/ocsf.ts";
+import { policyQuarantinedRecord, policyRecord, policyRefusedRecord } from "../../src/audit/policy-record.ts";
 import { auditReadRecord, readDenialRecord } from "../../src/audit/read-record.ts";
 import { denialRecord, intentRecord, outcomeRecord, reconciledRecord, whatIfRecord } from "../../src/audit/record.ts";
+import { failedAuthenticationRecord, rateLimitRecord } from "../../src/audit/refusal-record.ts";
+import { serviceRecord } from "../../src/audit/service-record.ts";
 import type { Change } from "../../src/changes/change.ts";
 import { changeInput, readInput } from "../../src/policy/input.ts";
 import { aChange, aDecision, oncall, time } from "../fixture/changes.ts";
@@ -37,6 +31,7 @@ const read = {
   context: change.context,
 } as const;
 const principal = { id: "bot", issuer: "lockkeeper", kind: "bot" } as const;
+const run = { instance: change.id, account: "123456789012", time: now };
 const service = {
   instance: change.id,
   configDigest: "d",
@@ -114,34 +109,23 @@ const samples: Record<EventCode, Readonly<Record<string, AuditRecord>>> = {
   "lockkeeper.service.started": { start: serviceRecord("started", service, now) },
   "lockkeeper.service.stopped": { stop: serviceRecord("stopped", service, now) },
   "lockkeeper.policy.activated": {
-    "policies in force": policyRecord(
-      { revision: "r", wasmDigest: "0".repeat(64), dataDigest: "1".repeat(64) },
-      change.id,
-      "123456789012",
-      now,
-    ),
+    "policies in force": policyRecord({ revision: "r", wasmDigest: "0".repeat(64), dataDigest: "1".repeat(64) }, run),
   },
   "lockkeeper.policy.refused": {
     "refused policies": policyRefusedRecord(
       { code: "bundle-older", message: "The bundle is older.", revision: "r", bundleDigest: "0".repeat(64) },
-      change.id,
-      "123456789012",
-      now,
+      run,
     ),
     "refused policies of which nothing is known": policyRefusedRecord(
       { code: "bundle-unsigned", message: "The bundle is not signed." },
-      change.id,
-      "123456789012",
-      now,
+      run,
     ),
   },
   "lockkeeper.policy.quarantined": {
     "quarantined policies": policyQuarantinedRecord(
       { revision: "slow", wasmDigest: "0".repeat(64), dataDigest: "1".repeat(64) },
       { revision: "good", wasmDigest: "2".repeat(64), dataDigest: "1".repeat(64) },
-      change.id,
-      "123456789012",
-      now,
+      run,
     ),
   },
   "lockkeeper.audit.recovered": {

@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { awsKeyRecord, keyRecord } from "../../src/audit/admin-record.ts";
 import type { Journal, StoredApiKey, StoredAwsKey } from "../../src/audit/journal.ts";
+import { awsKeyRecord, keyRecord } from "../../src/audit/key-record.ts";
 import { keysUnder, originAfter } from "../../src/audit/lineage.ts";
 import type { LogKeys } from "../../src/audit/log-keys.ts";
 import type { LogReader } from "../../src/audit/log-reader.ts";

@@ -1,4 +1,4 @@
-import type { ActivatedPolicy } from "../../audit/admin-record.ts";
+import type { ActivatedPolicy } from "../../audit/policy-record.ts";
 import { configDigest } from "../../config/digest.ts";
 import type { Config } from "../../config.ts";
 import { loadBundle } from "../../policy/bundle.ts";

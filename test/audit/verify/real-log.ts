@@ -1,9 +1,9 @@
 import { copyFileSync } from "node:fs";
-import { serviceRecord } from "../../../src/audit/admin-record.ts";
 import type { Journal } from "../../../src/audit/journal.ts";
 import type { LogKeys } from "../../../src/audit/log-keys.ts";
 import type { Store } from "../../../src/audit/operation.ts";
 import { outcomeRecord, reconciledRecord } from "../../../src/audit/record.ts";
+import { serviceRecord } from "../../../src/audit/service-record.ts";
 import { openSqliteStore } from "../../../src/audit/sqlite/store.ts";
 import { openJournal } from "../../../src/audit/store-journal.ts";
 import type { Change } from "../../../src/changes/change.ts";
