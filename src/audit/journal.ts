@@ -284,10 +284,11 @@ export interface Journal {
   unsettled(now: number): Promise<number>;
   /**
    * Takes or keeps a lease for `ttlMs`: one holder at a time across all instances; the last one's ends by itself.
-   * With 0 it is given up.
    * @returns whether `holder` has it now
    */
   lease(name: string, holder: string, now: number, ttlMs: number): Promise<boolean>;
+  /** Gives up a lease, if `holder` has it. */
+  endLease(name: string, holder: string): Promise<void>;
   /** Whether the log takes records now, as far as is known without asking the disk. */
   healthy(): boolean;
   /** Writes that wait for the store. */

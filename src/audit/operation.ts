@@ -35,7 +35,8 @@ export type Operation =
       readonly holder: string;
       readonly now: number;
       readonly ttlMs: number;
-    };
+    }
+  | { readonly kind: "end-lease"; readonly name: string; readonly holder: string };
 
 /** What an operation comes back with, by its kind. */
 export interface OperationResults {
@@ -47,6 +48,7 @@ export interface OperationResults {
   readonly "revoke-api-key": boolean;
   readonly "reseal-aws-key": boolean;
   readonly lease: boolean;
+  readonly "end-lease": undefined;
 }
 
 export type OperationResult = OperationResults[Operation["kind"]];

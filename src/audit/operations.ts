@@ -85,12 +85,11 @@ class Operations {
       }
       case "lease": {
         const { name, holder, now, ttlMs } = operation;
-        if (ttlMs === 0) {
-          this.#tables.dropLease(name, holder);
-          return { ok: true, result: false };
-        }
         return { ok: true, result: this.#tables.lease(name, holder, now, now + ttlMs) };
       }
+      case "end-lease":
+        this.#tables.dropLease(operation.name, operation.holder);
+        return { ok: true, result: undefined };
     }
   }
 

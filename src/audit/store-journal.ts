@@ -41,6 +41,7 @@ export function openJournal(store: Store, options: GroupCommitOptions): Journal 
     tile: (tile) => reads.ask<"tile">({ kind: "tile", tile }),
     unsettled: (now) => reads.ask<"unsettled">({ kind: "unsettled", now }),
     lease: (name, holder, now, ttlMs) => writes.write<"lease">({ kind: "lease", name, holder, now, ttlMs }),
+    endLease: (name, holder) => writes.write<"end-lease">({ kind: "end-lease", name, holder }),
     healthy: () => writes.healthy,
     waiting: () => writes.waiting,
     failed: store.failed,

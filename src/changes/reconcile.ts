@@ -9,7 +9,7 @@ import { statusChangeOf } from "./status-change.ts";
 
 export interface ReconcileOptions {
   readonly iam: Pick<Iam, "statusOf">;
-  readonly journal: Pick<Journal, "overdue" | "finish" | "lease">;
+  readonly journal: Pick<Journal, "overdue" | "finish" | "lease" | "endLease">;
   readonly clock: Clock;
   /** This run of the service: of all that share the log, one at a time reconciles. */
   readonly instance: string;
@@ -78,13 +78,13 @@ export class Reconciler {
 
   /** Resolves when the pass under way has ended, and another instance may go on at once. */
   async stop(): Promise<void> {
-    const { journal, clock, instance, onFault } = this.#options;
+    const { journal, instance, onFault } = this.#options;
     this.#stopped.abort();
     await this.#pass;
     if (this.#heldUntil === 0) return;
     this.#heldUntil = 0;
     // Whoever waits for the lease has it soon enough without this.
-    await journal.lease(LEASE, instance, clock.now(), 0).catch(onFault);
+    await journal.endLease(LEASE, instance).catch(onFault);
   }
 
   /** One look at every overdue change, if this instance holds the lease, and for as long as it does. */

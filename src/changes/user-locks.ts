@@ -13,7 +13,7 @@ export interface UserLock {
 
 export interface UserLocksOptions {
   /** Its leases count for all gateways that share the log. */
-  readonly journal: Pick<Journal, "lease">;
+  readonly journal: Pick<Journal, "lease" | "endLease">;
   readonly clock: Clock;
   /** Milliseconds that a change waits for its turn. */
   readonly waitMs: number;
@@ -53,7 +53,7 @@ export class UserLocks {
         until,
         release: () => {
           // When this fails the lease ends by itself.
-          void this.#options.journal.lease(name, id, clock.now(), 0).then(leave, leave);
+          void this.#options.journal.endLease(name, id).then(leave, leave);
         },
       };
     } catch (error) {

@@ -211,11 +211,13 @@ export function claimsSuite(given: () => JournalFixture): void {
       expect(await journal.lease("reconcile", "a", later, 1000)).toBe(false);
     });
 
-    it("are given up with a time of nothing, and seen by all who have the log open", async () => {
+    it("are given up by the one that has them, for all who have the log open", async () => {
       const other = await fixture.another();
       await journal.lease("reconcile", "a", now, 60_000);
       expect(await other.lease("reconcile", "b", now + 1, 60_000)).toBe(false);
-      await journal.lease("reconcile", "a", now + 1, 0);
+      await journal.endLease("reconcile", "nobody");
+      expect(await other.lease("reconcile", "b", now + 1, 60_000)).toBe(false);
+      await journal.endLease("reconcile", "a");
       expect(await other.lease("reconcile", "b", now + 1, 60_000)).toBe(true);
     });
 

@@ -342,6 +342,7 @@ describe("a change whose end is not known", () => {
         },
         finish: gateway.journal.finish,
         lease: gateway.journal.lease,
+        endLease: gateway.journal.endLease,
       },
     });
     gateway.clock.advance(60_000);

@@ -82,7 +82,8 @@ describe("locks of users", () => {
   });
 
   it("that the log does not give are not held, and stand in nobody's way", async () => {
-    const broken = { lease: () => Promise.reject(new Error("disk full")) };
+    const full = () => Promise.reject(new Error("disk full"));
+    const broken = { lease: full, endLease: full };
     const locks = new UserLocks({ journal: broken, clock: systemClock, waitMs: 1_000, holdMs: 20_000 });
     await expect(locks.take(ofUser("Bob"))).rejects.toThrow("disk full");
     await expect(locks.take(ofUser("Bob"))).rejects.toThrow("disk full");

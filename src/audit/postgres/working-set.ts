@@ -126,6 +126,7 @@ export function lookedFor(batch: readonly Operation[]): unknown[] | undefined {
         apiKeys.push(operation.resealed.id);
         break;
       case "lease":
+      case "end-lease":
         leases.push(operation.name);
         break;
       case "note":

@@ -74,7 +74,7 @@ function afterFailedCommit(
 }
 
 function uidOf(operation: Operation): string[] {
-  if (operation.kind === "lease") return [];
+  if (operation.kind === "lease" || operation.kind === "end-lease") return [];
   return [operation.kind === "finish" ? operation.conclusion.record.uid : operation.record.uid];
 }
 
