@@ -18,9 +18,9 @@ export interface Row {
   readonly runs: number;
   /** Changes, or records, of which somebody was told that they are durable. */
   readonly acknowledged: number;
-  /** Those of them that were not in the log afterwards. */
+  /** Those of them that were not in the log afterwards; of tampering, the attacks that nobody noticed. */
   readonly lost: number;
-  /** Updates at IAM without an intent, or records that nobody wrote. */
+  /** Updates at IAM without an intent, or records that nobody wrote; attacks that were taken for something else. */
   readonly unexplained: number;
   /** What the same check saw where it must find something. */
   readonly control: string;

@@ -6,7 +6,16 @@ import { threadFlags } from "../../scripts/node24.mjs";
 export default defineConfig({
   test: {
     execArgv: [...threadFlags],
-    include: ["test/faults/**/*.fault.ts"],
+    include: [
+      "test/faults/**/*.fault.ts",
+      // What else such a log must stand needs neither root nor processes to kill, so that npm test runs it too: tampering
+      // with either store, two reconcilers, hostile bodies, secrets in every input, a second implementation.
+      "test/audit/verify/*.test.ts",
+      "test/changes/reconcile.test.ts",
+      "test/audit/record-hostile.test.ts",
+      "test/canary.test.ts",
+      "test/second-implementation/*.test.ts",
+    ],
     globalSetup: ["test/fixture/postgres-global.ts", "test/faults/summary.ts"],
     fileParallelism: false,
     testTimeout: 1_800_000,
