@@ -127,6 +127,16 @@ describe("a SQLite log whose files are touched while it runs", () => {
     expect((await deny(journal)).index).toBe(6);
   });
 
+  it("cannot be read from a copy of its database alone, which is told what is missing", async () => {
+    const [alone, whole] = [`${file}.alone`, await copyOf()];
+    copyFileSync(file, alone);
+    expect(() => openSqliteReader(alone)).toThrow(/lockkeeper\.db alone is not the log, its write-ahead log \(-wal\)/);
+    expect(() => openSqliteReader(`${file}.nowhere`)).toThrow(/lockkeeper\.db\.nowhere: there is no such file\.$/);
+    const reader = openSqliteReader(whole);
+    expect(await reader.size()).toBe(5);
+    await reader.close();
+  });
+
   it("is recognised as rolled back when SQLite itself restores an older copy into it", async () => {
     const copy = await copyOf();
     await deny(journal);

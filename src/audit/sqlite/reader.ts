@@ -34,7 +34,9 @@ class SqliteReader implements LogReader {
       // A read transaction: all that follows sees the log of this moment.
       this.#db.exec("BEGIN; SELECT 1 FROM sqlite_master");
       if (this.#db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'checkpoints'").get() === undefined) {
-        throw new Error("it has no signed heads. A log of Lockkeeper 0.1 gets them when a newer one is started on it");
+        throw new Error(
+          "it has no signed heads. If it is a copy: lockkeeper.db alone is not the log, its write-ahead log (-wal) belongs to it (docs/audit-maintenance.md, Backups). A log of Lockkeeper 0.1 gets them when a newer one is started on it",
+        );
       }
       this.#columns = this.#db.prepare(statements.columns);
       this.#columns.setReturnArrays(true);
@@ -123,7 +125,8 @@ function open(file: string): DatabaseSync {
     // Somebody writes to it: it must not be read as one that nobody writes to.
     if (codeOf(error) === SQLITE_BUSY) throw error;
     const hasLog = (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
-    if (hasLog || statSync(file, { throwIfNoEntry: false }) === undefined) throw error;
+    if (statSync(file, { throwIfNoEntry: false }) === undefined) throw new Error("there is no such file");
+    if (hasLog) throw error;
     url.searchParams.set("immutable", "1");
     return new DatabaseSync(url);
   }
