@@ -1,4 +1,15 @@
-import { copyFileSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
 import { backup } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Journal } from "../../src/audit/journal.ts";
@@ -16,6 +27,15 @@ const deny = (journal: Journal) => journal.deny(aDenial(aChange()));
 /** As the journal has it, without anybody writing. */
 const becomesUnhealthy = (journal: Journal) =>
   vi.waitFor(() => expect(journal.healthy()).toBe(false), { timeout: 20_000, interval: 10 });
+
+/** Where a link leads; undefined when it has gone meanwhile. */
+function linkIn(link: string): string | undefined {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return undefined;
+  }
+}
 
 describe("a SQLite log whose files are touched while it runs", () => {
   let folder: ReturnType<typeof dataFolder>;
@@ -55,6 +75,23 @@ describe("a SQLite log whose files are touched while it runs", () => {
     renameSync(`${file}.aside`, file);
     await vi.waitFor(() => expect(journal.healthy()).toBe(true), { timeout: 20_000, interval: 10 });
     expect((await deny(journal)).index).toBe(5);
+  });
+
+  it("can be saved, once its database was deleted, from where the service says, with nothing lost", async () => {
+    checkpoint();
+    await deny(journal);
+    const database = realpathSync(file);
+    rmSync(file);
+    await becomesUnhealthy(journal);
+    const why = await deny(journal).catch(String);
+    const descriptors = /save it from (\/proc\/\d+\/fd)\./.exec(String(why))?.[1] ?? "";
+    const links = readdirSync(descriptors).map((name) => join(descriptors, name));
+    const open = links.filter((link) => linkIn(link) === `${database} (deleted)`);
+    copyFileSync(open[0] ?? "", `${file}.saved`);
+    await journal.close();
+    renameSync(`${file}.saved`, file);
+    journal = await openOn(file);
+    expect((await deny(journal)).index).toBe(6);
   });
 
   it.each(["-wal", "-shm"])(

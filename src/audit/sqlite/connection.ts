@@ -122,8 +122,11 @@ export class Connection {
     const missing = this.#files.missing();
     if (missing === undefined) return;
     const { file, how } = missing;
-    if (file === this.#options.file && how === "replaced") this.#assertNotOlder(file);
-    throw new Error(`${file} was ${how} under the running service. Stop it, put the log back, start it again`);
+    const isDatabase = file === this.#options.file;
+    if (isDatabase && how === "replaced") this.#assertNotOlder(file);
+    // A file that was deleted lives for as long as somebody has it open (unlink(2)): stopping ends it.
+    const save = isDatabase && how === "removed" ? `Without a copy of it, save it from /proc/${process.pid}/fd. ` : "";
+    throw new Error(`${file} was ${how} under the running service. ${save}Stop it, put the log back, start it again`);
   }
 
   /** Somebody has put another database in the place of the log's: perhaps an older copy of it. */
