@@ -18,7 +18,7 @@ const rules = groups.flatMap(({ rules }) => rules);
 
 /** What of PromQL the rules use, beside metrics: https://prometheus.io/docs/prometheus/latest/querying/basics/ */
 const words = new Set(
-  "sum count max by and or vector increase rate histogram_quantile offset le instance memory operation status code".split(
+  "sum count max absent by and or vector increase rate histogram_quantile offset le instance memory operation status code".split(
     " ",
   ),
 );
@@ -93,6 +93,7 @@ describe("docs/alerts.example.yaml", () => {
     const watched = rules.map(({ expr }) => expr).join("\n");
     for (const name of [
       "lockkeeper_audit_healthy",
+      "absent(lockkeeper_audit_healthy)",
       "lockkeeper_audit_poisoned",
       'lockkeeper_reconciliations_total{result="unresolved"}',
       "lockkeeper_audit_unsettled_changes",
