@@ -1,4 +1,5 @@
 import { type FileHandle, open, rename, stat } from "node:fs/promises";
+import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { type Kept, keptCheckpoint } from "./kept-checkpoint.ts";
 import { MAX_CHECKPOINT_BYTES, type OutsideMemory } from "./memory.ts";
@@ -43,7 +44,8 @@ async function read(file: string): Promise<Kept | undefined> {
 }
 
 async function write(file: string, text: string): Promise<void> {
-  const beside = `${file}.${process.pid}.new`;
+  // On a share several gateways write, and in containers each of them is process 1.
+  const beside = `${file}.${hostname()}.${process.pid}.new`;
   await synced(beside, "w", (handle) => handle.writeFile(text));
   await rename(beside, file);
   await synced(dirname(file), "r");

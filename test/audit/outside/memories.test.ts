@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { fileMemory } from "../../../src/audit/outside/file-memory.ts";
 import { httpMemory } from "../../../src/audit/outside/http-memory.ts";
 import type { OutsideMemory } from "../../../src/audit/outside/memory.ts";
@@ -139,6 +140,16 @@ describe("a memory in a file", () => {
     mkdirSync(place);
     await fileMemory({ file: join(place, "checkpoint"), timeoutMs }).remember(new GrowingLog().append("a"));
     expect(readdirSync(place)).toEqual(["checkpoint"]);
+  });
+
+  it("is written beside itself under a name that no other host's gateway has, whatever its process id", async () => {
+    const place = join(folder.path, "shared");
+    mkdirSync(place);
+    const seen: string[] = [];
+    const watcher = watch(place, (_, name) => seen.push(String(name)));
+    await fileMemory({ file: join(place, "checkpoint"), timeoutMs }).remember(new GrowingLog().append("a"));
+    await vi.waitFor(() => expect(seen).toContain(`checkpoint.${hostname()}.${process.pid}.new`));
+    watcher.close();
   });
 
   it("is unreachable, and not empty, when its folder is not there", async () => {
