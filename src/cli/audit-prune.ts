@@ -5,6 +5,7 @@ import type { Config } from "../config.ts";
 import { LockkeeperError } from "../errors.ts";
 import { configuredKeys, openLogToWrite } from "../open-log.ts";
 import { type LogCommandOptions, operator } from "./audit-recover.ts";
+import { isoTime } from "./typed-time.ts";
 
 export interface AuditPruneArguments {
   /** `2026-01-31`, `2026-01-31T12:00:00Z`, `90d` or `48h`. */
@@ -72,9 +73,8 @@ function timeBefore(text: string, now: number): number {
   const [, amount, unit = ""] = /^(\d{1,5})([dh])$/.exec(text) ?? [];
   const unitMs = unitsMs[unit];
   if (unitMs !== undefined) return now - Number(amount) * unitMs;
-  const isTime = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text);
-  const time = isTime ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(time)) {
+  const time = isoTime(text);
+  if (time === undefined) {
     throw new LockkeeperError(
       "malformed-request",
       "--before: Write a date, a time or an age: 2026-01-31, 2026-01-31T12:00:00Z, 90d, 48h.",

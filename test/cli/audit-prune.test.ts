@@ -65,7 +65,7 @@ describe("lockkeeper audit prune", () => {
     expect(printed[0]).toContain(`the bodies of ${records} records`);
   });
 
-  it.each(["yesterday", "2026", "2026-13-01", "90", "-90d", "90 d", "2026-11-21T09:30:00"])(
+  it.each(["yesterday", "2026", "2026-13-01", "2026-02-31", "90", "-90d", "90 d", "2026-11-21T09:30:00"])(
     "does not guess what %s is",
     async (before) => {
       await expect(prune(before)).rejects.toMatchObject({
