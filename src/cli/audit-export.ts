@@ -58,7 +58,7 @@ async function exportTiles(options: ExportCommandOptions, { out, ...typed }: Exp
   const reader = await openLogSource(typed);
   try {
     const { origin, size, kept } = await writeExport(reader, out, { onProgress: progress("exported", options) });
-    options.output.note(`${out} holds ${size} records of the log ${origin}; ${kept} of them were there before.`);
+    options.output.note(`${out} holds ${size} records of the log ${origin}; ${size - kept} of them were written now.`);
     options.output.note(`Check it: lockkeeper audit verify ${out} --key PUBLIC-KEY`);
   } finally {
     await reader.close();

@@ -31,7 +31,7 @@ export interface ExportOptions {
 export interface Exported {
   readonly origin: string;
   readonly size: number;
-  /** How many of the records were there before. */
+  /** How many of the records were there before, in whole tiles, and were left as they are. */
   readonly kept: number;
 }
 
