@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { LockkeeperError } from "../errors.ts";
 import { isJsonObject } from "../json-object.ts";
 import { cosignedAt, parseCosigner } from "../tlog/cosignature.ts";
@@ -7,6 +6,7 @@ import { NoteError, type NoteVerifier, parseVerifier } from "../tlog/note.ts";
 import { parseProof, type VerifiedProof, verifyLeaf, verifyProof } from "../tlog/tlog-proof.ts";
 import type { Output } from "./keys.ts";
 import { printable } from "./printable.ts";
+import { readBytes, readText } from "./read-file.ts";
 import { parseRecord, recordLines, utc } from "./record-lines.ts";
 
 /** The options of `audit receipt` as they were typed. */
@@ -20,15 +20,14 @@ export interface ReceiptArguments {
   readonly json?: boolean | undefined;
 }
 
-/** Receipts are some kilobytes; the largest record makes a hundred. */
-const MAX_FILE_BYTES = 2_000_000;
-
 /** What is in the file, before anything of it is believed. */
 export interface ClaimedReceipt {
   readonly proof: string;
   /** What the JSON around it says. */
   readonly index?: unknown;
   readonly leafHash?: unknown;
+  /** Of a reply: the change that it is about. */
+  readonly changeId?: unknown;
 }
 
 /**
@@ -63,6 +62,8 @@ function proven(claimed: ClaimedReceipt, verifiers: readonly NoteVerifier[], ent
   const verified = verifyProof(claimed.proof, { verifiers, entry: entry && withoutLastNewline(entry) });
   if (claimed.leafHash !== undefined && claimed.leafHash !== leafHash(verified.entry).toString("hex"))
     throw new NoteError("Its leafHash is not that of the record.");
+  if (claimed.changeId !== undefined && claimed.changeId !== changeOf(verified.entry))
+    throw new NoteError("It is the receipt of another change than the one that the reply around it is about.");
   return verified;
 }
 
@@ -87,10 +88,25 @@ export function claimedReceipt(text: string): ClaimedReceipt {
   const reply = jsonObject(text);
   const receipt = isJsonObject(reply["receipt"]) ? reply["receipt"] : reply;
   if (typeof receipt["proof"] === "string")
-    return { proof: receipt["proof"], index: receipt["index"], leafHash: receipt["leafHash"] };
+    return {
+      proof: receipt["proof"],
+      index: receipt["index"],
+      leafHash: receipt["leafHash"],
+      changeId: changeIn(reply),
+    };
   if (receipt["proof"] === null)
     throw new NoteError("It came without its proof, which could not be made then. Ask for the change again.");
   throw new NoteError("There is neither receipt.proof nor proof in this JSON.");
+}
+
+/** The change that a reply names: one that was made or asked for, or, in a problem, the one that was denied. */
+function changeIn(reply: Readonly<Record<string, unknown>>): unknown {
+  return isJsonObject(reply["receipt"]) ? (reply["statusChange"] ?? reply["id"]) : undefined;
+}
+
+function changeOf(entry: Uint8Array): unknown {
+  const metadata = parseRecord(entry)?.["metadata"];
+  return isJsonObject(metadata) ? metadata["correlation_uid"] : undefined;
 }
 
 function jsonObject(text: string): Record<string, unknown> {
@@ -169,25 +185,4 @@ function verifierOf(vkey: string): NoteVerifier {
   } catch {
     return parseVerifier(vkey);
   }
-}
-
-export function readText(file: string): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(readBytes(file));
-  } catch (cause) {
-    if (cause instanceof LockkeeperError) throw cause;
-    throw new LockkeeperError("malformed-request", `${file} is not UTF-8 text.`, {}, { cause });
-  }
-}
-
-function readBytes(file: string): Buffer {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
-    throw new LockkeeperError("malformed-request", `${file} cannot be read: ${code}.`, {}, { cause });
-  }
-  if (bytes.length > MAX_FILE_BYTES) throw new LockkeeperError("malformed-request", `${file} is too large.`);
-  return bytes;
 }

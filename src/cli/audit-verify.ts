@@ -5,10 +5,11 @@ import type { Clock } from "../clock.ts";
 import { LockkeeperError } from "../errors.ts";
 import { parseCheckpoint } from "../tlog/checkpoint.ts";
 import { NoteError, splitNote } from "../tlog/note.ts";
-import { claimedReceipt, readText } from "./audit-receipt.ts";
+import { claimedReceipt } from "./audit-receipt.ts";
 import type { Output } from "./keys.ts";
 import { type KeyArguments, keysOfLineage, openLogSource, originFor, trustedKeysFor } from "./log-source.ts";
 import { progress } from "./progress.ts";
+import { readText } from "./read-file.ts";
 
 /** The options of `audit verify` as they were typed. */
 export interface VerifyArguments extends KeyArguments {

@@ -8,7 +8,7 @@ import { type Config, loadConfig } from "../config.ts";
 import { LockkeeperError } from "../errors.ts";
 import { configuredKeys } from "../open-log.ts";
 import { NoteError, parseVerifier } from "../tlog/note.ts";
-import { readText } from "./audit-receipt.ts";
+import { readText } from "./read-file.ts";
 
 /** Which log a command reads, as it was typed. */
 export interface LogSource {

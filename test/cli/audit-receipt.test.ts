@@ -91,7 +91,7 @@ describe("lockkeeper audit receipt", () => {
   it("takes a proof alone, a reply, a problem, a record of the log, or the receipt itself", () => {
     for (const content of [
       log.proof(0),
-      { id: "c1", outcome: "applied", receipt: receipt() },
+      { id: denied.correlation, outcome: "denied", receipt: receipt() },
       { type: "urn:lockkeeper:problem:denied", status: 403, receipt: receipt() },
       { ...receipt(), record: JSON.parse(body), text: body },
       receipt(),
@@ -175,6 +175,12 @@ describe("lockkeeper audit receipt", () => {
     expect(reason({ ...receipt(), index: 1 })).toMatch(/Its index is not that of its proof/);
     expect(reason({ ...receipt(), leafHash: "0".repeat(64) })).toMatch(/Its leafHash is not that of the record/);
     expect(reason({ ...receipt(), leafHash: 7 })).toMatch(/Its leafHash is not/);
+    for (const name of ["id", "statusChange"]) {
+      expect(check({ [name]: denied.correlation, receipt: receipt() })).toBe(0);
+      expect(reason({ [name]: "0197f3a0-0000-7000-8000-000000000002", receipt: receipt() })).toMatch(
+        /of another change/,
+      );
+    }
     expect(reason({ receipt: { ...receipt(), proof: null } })).toMatch(/came without its proof/);
     expect(reason({ receipt: { index: 0 } })).toMatch(/neither receipt.proof nor proof/);
   });
