@@ -9,6 +9,8 @@ export interface Told {
   readonly index: number;
   /** 64 hex digits. */
   readonly leafHash: string;
+  /** A c2sp.org/tlog-proof, as far as it could be made. */
+  readonly proof?: string;
 }
 
 export interface CallersOptions {
@@ -56,13 +58,12 @@ export function startCallers({ count, key, urls, firstUser = 1 }: CallersOptions
     });
     const status = answer?.status ?? "broken";
     answers.set(status, (answers.get(status) ?? 0) + 1);
-    if (answer?.status === 201 || answer?.status === 403) {
-      const { id, statusChange, receipt } = answer.json;
-      const { index, leafHash, proof } = receipt as { index: number; leafHash: string; proof?: string | null };
-      const code = answer.status === 201 ? "credential.status.outcome" : "credential.status.denied";
-      told.push({ change: String(id ?? statusChange), code, index, leafHash });
+    const acknowledged = toldBy(answer);
+    if (acknowledged !== undefined) {
+      told.push(acknowledged);
+      const { proof } = acknowledged;
       byUrl.set(url, (byUrl.get(url) ?? 0) + 1);
-      if (typeof proof === "string") {
+      if (proof !== undefined) {
         newest.set(caller, proof);
         if (told.length % PROOFS === 0) kept.push(proof);
       }
@@ -82,6 +83,15 @@ export function startCallers({ count, key, urls, firstUser = 1 }: CallersOptions
       await Promise.all(callers);
     },
   };
+}
+
+/** @returns undefined for an answer that promises nothing */
+export function toldBy(answer: Awaited<ReturnType<typeof change>>): Told | undefined {
+  if (answer?.status !== 201 && answer?.status !== 403) return undefined;
+  const { id, statusChange, receipt } = answer.json;
+  const { index, leafHash, proof } = receipt as { index: number; leafHash: string; proof?: string | null };
+  const code = answer.status === 201 ? "credential.status.outcome" : "credential.status.denied";
+  return { change: String(id ?? statusChange), code, index, leafHash, ...(typeof proof === "string" && { proof }) };
 }
 
 export function pause(ms: number): Promise<void> {

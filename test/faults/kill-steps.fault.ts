@@ -1,13 +1,12 @@
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Fault } from "../../src/sandbox/iam/faults.ts";
 import { startProgram, stopAll } from "../fixture/processes.ts";
 import { prepareService, type Service } from "../fixture/service.ts";
 import { change, injectIntoIam, killed, loadCredential, main, recordedSteps, until, writtenUpdates } from "./gate.ts";
-import { attach, canTrace } from "./strace.ts";
+import { killAt, moments, stepsOf } from "./steps.ts";
+import { canTrace } from "./strace.ts";
 import { report, reportSkipped } from "./summary.ts";
 import { expectAllToBeFree, Tally } from "./tally.ts";
 
@@ -65,42 +64,18 @@ describe.skipIf(!canTrace)("kill -9 of the gateway", () => {
 
   it("at each system call of a change loses nothing", async () => {
     const measured = await start();
-    const seen = await attach(measured.child.pid ?? 0, ["-e", `trace=${CALLS.join(",")}`]);
-    await ask(measured.url);
-    const lines = seen.lines();
-    await seen.stop();
+    const steps = await stepsOf(measured.child, CALLS, () => ask(measured.url));
     await killed(measured.child);
-    const steps = CALLS.flatMap((call) => {
-      return Array.from({ length: mostOfAThread(lines, call) }, (_, at) => ({ call, when: 1 + at }));
-    });
     let missed = 0;
-    for (const { call, when } of steps) {
+    for (const step of steps) {
       const gateway = await start();
-      const ended = once(gateway.child, "exit").then(() => "killed" as const);
-      const options = ["-e", `trace=${call}`, "-e", `inject=${call}:signal=SIGKILL:when=${when}`];
-      const tracer = await attach(gateway.child.pid ?? 0, options);
-      const answered = ask(gateway.url).then(
-        () => new Promise<"alive">((resolve) => setTimeout(resolve, 300, "alive")),
-      );
-      // Not every change makes as many calls as the one that was measured.
-      if ((await Promise.race([ended, answered])) === "alive") {
-        missed += 1;
-        gateway.child.kill("SIGKILL");
-      }
-      await ended;
-      await tracer.stop();
+      if (!(await killAt(gateway.child, step, () => ask(gateway.url)))) missed += 1;
       kills += 1;
     }
     console.log(`${steps.length} kills at the calls of a change, ${missed} of them after its end`);
     expect(missed).toBeLessThan(steps.length / 4);
   });
 
-  const moments: readonly { readonly name: string; readonly fault: Fault; readonly applied: boolean }[] = [
-    // The look at the previous status comes between the intent and the update.
-    { name: "between intent and send", fault: { kind: "latency", action: "ListAccessKeys", ms: 900 }, applied: false },
-    { name: "before the effect", fault: { kind: "hang", action: "UpdateAccessKey" }, applied: false },
-    { name: "between effect and outcome", fault: { kind: "lost", action: "UpdateAccessKey" }, applied: true },
-  ];
   it.each(moments)("$name loses nothing, and what became of the change is read back", async ({ fault, applied }) => {
     for (let turn = 0; turn < 2; turn += 1) {
       const gateway = await start();
@@ -153,14 +128,4 @@ describe.skipIf(!canTrace)("kill -9 of the gateway", () => {
 /** Whether nothing is on record of a change but that it was begun. */
 function isOpen([first, ...others]: readonly string[]): boolean {
   return first === "credential.status.intent" && others.length === 0;
-}
-
-/** How many calls of a name the thread made that made most of them. */
-function mostOfAThread(lines: readonly string[], call: string): number {
-  const counts = new Map<string, number>();
-  for (const line of lines) {
-    const [, thread = "", name] = /^\[pid +(\d+)\] (\w+)\(/.exec(line) ?? [];
-    if (name === call) counts.set(thread, (counts.get(thread) ?? 0) + 1);
-  }
-  return Math.max(0, ...counts.values());
 }

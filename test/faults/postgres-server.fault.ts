@@ -252,8 +252,9 @@ async function cutAt(
       wrong.push({ ...cut, userName, codes, sent, statuses });
     }
     if (reply.status === 201 && reply.receipt !== undefined) {
-      told.push({ change: reply.id, code: "credential.status.outcome", ...reply.receipt });
-      if (typeof reply.receipt.proof === "string") proofs.push(reply.receipt.proof);
+      const { proof, ...place } = reply.receipt;
+      told.push({ change: reply.id, code: "credential.status.outcome", ...place });
+      if (typeof proof === "string") proofs.push(proof);
     }
   }
   const judgement = await stage.judge(told);
