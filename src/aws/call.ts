@@ -13,4 +13,6 @@ export interface AwsCall {
   readonly signature: { readonly digest: string; readonly signedAt: number };
   /** Puts what policy decided about a change into the request's line in the log. */
   decided(change: Change, decision: Decision): void;
+  /** Names in the answer the change that it tells of, which has a record by now. */
+  tellsOf(changeId: string): void;
 }

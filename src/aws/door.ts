@@ -72,7 +72,11 @@ async function answerTo(options: AwsDoorOptions, request: Request, response: Res
     signature,
     decided: (change, decision) => {
       state.decided = { event: "decision", change, decision };
-      response.setHeader("X-Lockkeeper-Status-Change", change.id);
+    },
+    tellsOf: (changeId) => {
+      // Of what an earlier request has begun, nothing was decided now.
+      if (state.decided?.change.id !== changeId) state.decided = undefined;
+      response.setHeader("X-Lockkeeper-Status-Change", changeId);
     },
   };
   const { requestId } = state.context;

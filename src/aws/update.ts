@@ -28,16 +28,20 @@ export interface UpdateOptions {
 const REMEMBERED_MS = 15 * 60_000;
 
 /**
- * The same change as through every other door: policy, a durable intent, IAM, a durable outcome.
- * @returns the change's id, when the credential has been seen to have the status that was asked for
+ * The same change as through every other door: policy, a durable intent, IAM, a durable outcome. Resolves when the
+ * credential has been seen to have the status that was asked for.
  * @throws AwsRefusal, LockkeeperError
  */
-export async function update(options: UpdateOptions, type: CredentialType, call: AwsCall): Promise<string> {
+export async function update(options: UpdateOptions, type: CredentialType, call: AwsCall): Promise<void> {
   const change = changeOf(options, type, call);
   const authorization = await authorizeChange(options.pep, change);
   call.decided(change, authorization.decision);
-  if (!authorization.allowed) throw refused({ change, ...authorization, previousStatus: null });
-  return settled(await applied(options, authorization.change, call));
+  if (!authorization.allowed) {
+    call.tellsOf(change.id);
+    throw refused({ change, ...authorization, previousStatus: null });
+  }
+  const refusal = refusalOfChange(await applied(options, authorization.change, call));
+  if (refusal !== undefined) throw refusal;
 }
 
 function changeOf({ account }: UpdateOptions, type: CredentialType, call: AwsCall): Change {
@@ -62,10 +66,11 @@ async function applied(options: UpdateOptions, authorized: AuthorizedChange, cal
     const signature = { digest, expiresAt: signedAt + REMEMBERED_MS };
     outcome = await applyChange(options.apply, authorized, { signature });
   } catch (error) {
-    if (error instanceof LockkeeperError && error.code !== "internal") throw error;
-    // Whatever it was, it may have come after the update: a 500 would make the client send it again.
-    throw new LockkeeperError("outcome-unrecorded", "unexpected", { changeId: id }, { cause: error });
+    const lost = lostOutcome(error, id);
+    if (lost.code === "outcome-unrecorded") call.tellsOf(id);
+    throw lost;
   }
+  call.tellsOf(outcome.kind === "settled" ? id : outcome.id);
   if (outcome.kind === "settled") return outcome.state;
   if (outcome.kind === "seen" && outcome.later) {
     // A client that signs the same request twice within a second signs the same bytes. Until its clock has moved on, it
@@ -80,6 +85,12 @@ async function applied(options: UpdateOptions, authorized: AuthorizedChange, cal
   return earlier(options, outcome.id, principalKey(principal));
 }
 
+/** An error that nobody expects may have come after the update as well: a 500 would make the client send it again. */
+function lostOutcome(error: unknown, changeId: string): LockkeeperError {
+  if (error instanceof LockkeeperError && error.code !== "internal") return error;
+  return new LockkeeperError("outcome-unrecorded", "unexpected", { changeId }, { cause: error });
+}
+
 /** What became of the change that this very request has made before. */
 async function earlier({ journal, clock }: UpdateOptions, id: string, principal: string): Promise<StatusChange> {
   const state = statusChangeOf(await journal.recordsOf(id), clock.now());
@@ -87,12 +98,6 @@ async function earlier({ journal, clock }: UpdateOptions, id: string, principal:
     throw new LockkeeperError("internal", `a signature names ${id}, which is not this principal's`);
   }
   return state;
-}
-
-function settled(state: StatusChange): string {
-  const refusal = refusalOfChange(state);
-  if (refusal !== undefined) throw refusal;
-  return state.change.id;
 }
 
 function refused(denied: Parameters<typeof refusalOfChange>[0]): AwsRefusal {

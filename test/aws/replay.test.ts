@@ -71,3 +71,36 @@ it("a denial is judged again", async () => {
     { status: 403, code: "AccessDenied" },
   ]);
 });
+
+const named = async (call: ReturnType<typeof change>) => {
+  const { headers } = await call();
+  return headers.get("x-lockkeeper-status-change");
+};
+
+it("the change that an answer names is on record, also where an earlier request has made it", async () => {
+  const off = change("Inactive");
+  const first = await named(off);
+  expect(await gateway.journal.recordsOf(String(first))).toHaveLength(2);
+  expect(await named(off)).toBe(first);
+  gateway.clock.advance(1_000);
+  const on = await named(change("Active"));
+  expect(on).not.toBe(first);
+  // It is told to sign anew, because of what came after the first one.
+  expect(await named(off)).toBe(first);
+  const denied = await named(change("Active", "/aws"));
+  expect(await gateway.journal.recordsOf(String(denied))).toHaveLength(1);
+});
+
+// The last one: it leaves a change that nobody has settled.
+it("what has begun is named, known or not, and no change where none has begun", async () => {
+  gateway.standIn.faults.next({ kind: "lost", action: "Update*" });
+  gateway.standIn.faults.next({ kind: "server-error", action: "List*", times: "always" });
+  const unknown = await named(change("Inactive"));
+  expect((await gateway.journal.recordsOf(String(unknown))).length).toBeGreaterThan(0);
+  gateway.clock.advance(1_000);
+  // Policy allows it, but it has not begun: another change is in its way.
+  const refused = await change("Active")();
+  expect(refused.code).toBe("EntityTemporarilyUnmodifiable");
+  expect(refused.headers.get("x-lockkeeper-status-change")).toBeNull();
+  gateway.standIn.faults.clear();
+});
