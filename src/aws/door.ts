@@ -5,7 +5,7 @@ import { readBytes } from "../http/body-bytes.ts";
 import { Pace } from "../http/pace.ts";
 import { type LimitOptions, takeQuota } from "../http/rate-limit.ts";
 import type { RequestLogger } from "../http/request-log.ts";
-import { actionOf } from "./asked.ts";
+import { type Asked, actionOf } from "./asked.ts";
 import { type AwsKeys, authenticated } from "./authentication.ts";
 import type { AwsCall } from "./call.ts";
 import { refusalOf } from "./errors.ts";
@@ -62,8 +62,7 @@ async function answerTo(options: AwsDoorOptions, request: Request, response: Res
   const { principal, signature } = await authenticated(options, request, body);
   state.principal = principal;
 
-  const { action, parameters, name } = actionOf(parseQuery(request.headers["content-type"], body), options.iamActions);
-  await takeQuota(options, action.kind === "update" ? "changes" : "reads", request, response);
+  const { action, parameters, name } = await counted(options, request, response, body);
   const call: AwsCall = {
     parameters,
     principal,
@@ -83,6 +82,20 @@ async function answerTo(options: AwsDoorOptions, request: Request, response: Res
   if (action.kind === "read") return queryAnswer("iam", name, { xml: await read(options, action, call) }, requestId);
   await update(options, action.type, call);
   return queryAnswer("iam", name, { xml: null }, requestId);
+}
+
+/** What is asked for, counted. What cannot be carried out is counted as a look, or anybody could ask for it without end. */
+async function counted(options: AwsDoorOptions, request: Request, response: Response, body: Buffer): Promise<Asked> {
+  let asked: Asked | undefined;
+  let fault: unknown;
+  try {
+    asked = actionOf(parseQuery(request.headers["content-type"], body), options.iamActions);
+  } catch (error) {
+    fault = error;
+  }
+  await takeQuota(options, asked?.action.kind === "update" ? "changes" : "reads", request, response);
+  if (asked === undefined) throw fault;
+  return asked;
 }
 
 function isLost(error: unknown): boolean {

@@ -100,6 +100,19 @@ describe("who asks too often", () => {
     expect(answers[30]).toMatchObject({ status: 400, code: "Throttling", message: "Rate exceeded" });
   });
 
+  it("is throttled too when nothing of it can be carried out", async () => {
+    const faulty = [
+      query("UpdateEverything"),
+      query("CreateAccessKey", "&UserName=Bob"),
+      query("UpdateAccessKey", "&UserName=Bob"),
+      "Action=%",
+    ];
+    const answers = [];
+    for (let n = 0; n < 31; n += 1) answers.push(await send({ as: "sofia", body: faulty[n % 4] ?? "" }));
+    expect(answers.slice(0, 30).filter(({ code }) => code === "Throttling")).toEqual([]);
+    expect(answers[30]).toMatchObject({ status: 400, code: "Throttling" });
+  });
+
   it("without a good signature is counted by where it comes from, on record and held off", async () => {
     const wrong = () => send({ body: off, secretAccessKey: "guessed" });
     let last = await wrong();
