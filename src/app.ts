@@ -40,7 +40,7 @@ export interface AppOptions
   readonly contract: Contract;
   readonly journal: Pick<
     Journal,
-    "claimed" | "recordsOf" | "proven" | "records" | "changes" | "head" | "consistency" | "tile"
+    "claimed" | "note" | "recordsOf" | "proven" | "records" | "changes" | "head" | "consistency" | "tile"
   >;
   readonly iam: AwsDoorOptions["iam"] & ListCredentialsOptions["iam"] & FindAccessKeyOwnerOptions["iam"];
   readonly limits: Limits;

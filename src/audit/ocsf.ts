@@ -14,6 +14,7 @@ export type EventCode =
   | "credential.status.reconciled"
   | "credential.status.what-if"
   | "lockkeeper.read.denied"
+  | "lockkeeper.action.denied"
   | "lockkeeper.authentication.failed"
   | "lockkeeper.rate-limited"
   | "lockkeeper.api-key.created"

@@ -26,6 +26,36 @@ export function readDenialRecord(read: ReadRequest, decision: Decision, input: P
   });
 }
 
+/** An action of IAM's that somebody asked for, and that Lockkeeper carries out for nobody. */
+export interface ForeignAction {
+  /** AWS's name of it: `iam:CreateAccessKey`. Its parameters are not kept: they may hold a password. */
+  readonly action: string;
+  readonly principal: Principal;
+  readonly context: RequestContext;
+  /** The AWS account, twelve digits. */
+  readonly account: string;
+}
+
+/** Somebody asked for what Lockkeeper carries out for nobody, whatever policy says: it was not asked. */
+export function actionDenialRecord({ action, principal, context, account }: ForeignAction): AuditRecord {
+  return auditRecord({
+    code: "lockkeeper.action.denied",
+    correlation: context.requestId,
+    time: context.receivedAt,
+    activity: "Other",
+    disposition: "Blocked",
+    severity: "Medium",
+    status: "Failure",
+    statusCode: "not-carried-out",
+    statusDetail: "Lockkeeper carries this action out for nobody.",
+    message: `${action} denied for ${principalKey(principal)}`,
+    ...caller(principal, context, undefined),
+    api: { operation: action, request: { uid: context.requestId } },
+    account,
+    unmapped: {},
+  });
+}
+
 /** What of the log somebody asked for. */
 export interface AuditRead {
   /** The contract's `operationId`. */

@@ -3,17 +3,22 @@ import { validationError } from "./constraints.ts";
 import type { Query } from "./query.ts";
 import { AwsRefusal } from "./refusal.ts";
 
-/** An action that the door carries out, and parameters that IAM would take. */
+/** An action that IAM has and the door carries out for nobody; its parameters are not looked at. */
+interface Foreign {
+  readonly kind: "foreign";
+}
+
+/** An action of IAM's and, where the door carries it out, parameters that IAM would take. */
 export interface Asked {
   readonly name: string;
-  readonly action: Action;
+  readonly action: Action | Foreign;
   readonly parameters: ReadonlyMap<string, string>;
 }
 
 /**
  * What a query asks for.
  * @param iamActions all that IAM can do, by its name: what the door does not carry out is denied, and not unknown
- * @throws AwsRefusal `InvalidAction`, `AccessDenied`, `ValidationError`
+ * @throws AwsRefusal `InvalidAction`, `ValidationError`
  */
 export function actionOf({ action: name, version, parameters }: Query, iamActions: ReadonlySet<string>): Asked {
   if (version !== IAM_VERSION || !iamActions.has(name)) {
@@ -21,10 +26,7 @@ export function actionOf({ action: name, version, parameters }: Query, iamAction
     throw new AwsRefusal(400, "InvalidAction", `Could not find operation ${what} for version ${which}`);
   }
   const action = actions.get(name);
-  if (action === undefined) {
-    const message = `Lockkeeper does not carry out iam:${name}: only the status of credentials can be changed here, and what it takes to find them.`;
-    throw new AwsRefusal(403, "AccessDenied", message);
-  }
+  if (action === undefined) return { name, action: { kind: "foreign" }, parameters };
   // IAM would pass over a parameter that it does not know. Here nothing is let through of which the meaning is unknown.
   const known = new Set(action.constraints.map(({ parameter }) => parameter));
   if ([...parameters.keys()].some((parameter) => !known.has(parameter))) {

@@ -9,13 +9,15 @@ import { type Asked, actionOf } from "./asked.ts";
 import { type AwsKeys, authenticated } from "./authentication.ts";
 import type { AwsCall } from "./call.ts";
 import { refusalOf } from "./errors.ts";
+import { denyForeign, type ForeignOptions } from "./foreign.ts";
 import { parseQuery } from "./query.ts";
 import { type HttpAnswer, queryAnswer } from "./query-answer.ts";
 import { type ReadOptions, read } from "./read.ts";
 import { AwsRefusal } from "./refusal.ts";
 import { type UpdateOptions, update } from "./update.ts";
 
-export interface AwsDoorOptions extends UpdateOptions, ReadOptions {
+export interface AwsDoorOptions extends UpdateOptions, ReadOptions, ForeignOptions {
+  readonly journal: UpdateOptions["journal"] & ForeignOptions["journal"];
   readonly awsKeys: AwsKeys;
   readonly limits: LimitOptions["limits"] & AuthenticationOptions["limits"];
   readonly refusals: LimitOptions["refusals"] & AuthenticationOptions["refusals"];
@@ -79,6 +81,7 @@ async function answerTo(options: AwsDoorOptions, request: Request, response: Res
     },
   };
   const { requestId } = state.context;
+  if (action.kind === "foreign") return denyForeign(options, name, call);
   if (action.kind === "read") return queryAnswer("iam", name, { xml: await read(options, action, call) }, requestId);
   await update(options, action.type, call);
   return queryAnswer("iam", name, { xml: null }, requestId);

@@ -7,7 +7,7 @@ import { awsKeyRecord, keyRecord } from "../../src/audit/key-record.ts";
 import { keyChangedRecord, prunedRecord, recoveredRecord } from "../../src/audit/log-record.ts";
 import type { EventCode } from "../../src/audit/ocsf.ts";
 import { policyQuarantinedRecord, policyRecord, policyRefusedRecord } from "../../src/audit/policy-record.ts";
-import { auditReadRecord, readDenialRecord } from "../../src/audit/read-record.ts";
+import { actionDenialRecord, auditReadRecord, readDenialRecord } from "../../src/audit/read-record.ts";
 import { denialRecord, intentRecord, outcomeRecord, reconciledRecord, whatIfRecord } from "../../src/audit/record.ts";
 import { failedAuthenticationRecord, rateLimitRecord } from "../../src/audit/refusal-record.ts";
 import { serviceRecord } from "../../src/audit/service-record.ts";
@@ -82,6 +82,14 @@ const samples: Record<EventCode, Readonly<Record<string, AuditRecord>>> = {
   },
   "credential.status.what-if": { "what-if": whatIfRecord(change, deny, input) },
   "lockkeeper.read.denied": { "denied read": readDenialRecord(read, deny, readInput(read, time)) },
+  "lockkeeper.action.denied": {
+    "denied action": actionDenialRecord({
+      action: "iam:CreateAccessKey",
+      principal: oncall,
+      context: change.context,
+      account: "123456789012",
+    }),
+  },
   "lockkeeper.audit.read": {
     "read of the log": auditReadRecord(
       oncall,

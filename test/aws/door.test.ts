@@ -230,11 +230,19 @@ describe("what IAM answers is what the client hears", () => {
     });
   });
 
-  it("an action that is not carried out here is denied", async () => {
-    expect(await awsError(as("admin").send(new CreateUserCommand({ UserName: "eve" })))).toMatchObject({
-      code: "AccessDenied",
-      status: 403,
+  it("an action that is not carried out here is denied, and on record without its parameters", async () => {
+    const answer = await awsError(as("admin").send(new CreateUserCommand({ UserName: "Mallory" })));
+    expect(answer).toMatchObject({ code: "AccessDenied", status: 403 });
+    const { records } = await gateway.journal.records({ from: 0, limit: 100, code: "lockkeeper.action.denied" });
+    const denial = JSON.parse(records.at(-1)?.body ?? "");
+    expect(denial).toMatchObject({
+      http_request: { uid: answer.requestId },
+      metadata: { event_code: "lockkeeper.action.denied" },
+      action: "Denied",
+      actor: { user: { uid: "admin" } },
+      api: { operation: "iam:CreateUser" },
     });
+    expect(JSON.stringify(denial)).not.toContain("Mallory");
   });
 
   it("throttling, which every client sends again", async () => {
