@@ -108,18 +108,28 @@ async function once<Body>(
     signal?.throwIfAborted();
     const cause = limit.signal.aborted ? limit.signal.reason : error;
     const nothingChanged = harmless || (!lostBefore && notConnected.has(codeOf(cause)));
-    return new LockkeeperUnanswered(sentence(cause, timeoutMs), { idempotencyKey, nothingChanged, cause });
+    const message = sentence(cause, limit.signal.aborted ? timeoutMs : undefined);
+    return new LockkeeperUnanswered(message, { idempotencyKey, nothingChanged, cause });
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", abort);
   }
 }
 
-function sentence(cause: unknown, timeoutMs: number): string {
+/** @param exceededMs the time that it was given, when that is what has ended it */
+function sentence(cause: unknown, exceededMs: number | undefined): string {
   const code = codeOf(cause);
   if (notConnected.has(code)) return `Lockkeeper cannot be reached (${code}).`;
   if (cause instanceof SyntaxError) return "An answer came back that cannot be read.";
-  return `Lockkeeper's answer did not come${code === undefined ? ` within ${timeoutMs} ms, or not whole` : ` (${code})`}.`;
+  if (exceededMs !== undefined) return `Lockkeeper's answer did not come within ${exceededMs} ms, or not whole.`;
+  return `Lockkeeper's answer did not come (${code ?? plainReason(cause)}).`;
+}
+
+/** What fetch gives no code to, such as "unexpected redirect". Words alone: nothing of what was sent is repeated. */
+function plainReason(error: unknown): string {
+  let reason = error;
+  while (reason instanceof Error && reason.cause instanceof Error) reason = reason.cause;
+  return reason instanceof Error && /^[a-z ]{1,60}$/i.test(reason.message) ? reason.message : "no reason given";
 }
 
 /** fetch says only "fetch failed"; why is in its cause. */

@@ -434,7 +434,8 @@ describe("what is no answer of Lockkeeper's", () => {
     });
     const url = await impostor((_request, response) => response.writeHead(307, { Location: elsewhere }).end());
     await unanswered(clientOf("oncall", { baseUrl: url }).setStatus(off));
-    await unanswered(clientOf("oncall", { baseUrl: url }).principal());
+    const { message } = await unanswered(clientOf("oncall", { baseUrl: url }).principal());
+    expect(message).toBe("Lockkeeper's answer did not come (unexpected redirect).");
     expect(visitors).toEqual([]);
   });
 
