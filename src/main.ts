@@ -133,12 +133,15 @@ program
     runSandboxIam({ port, journalFile, extraUsers, print: output.print }),
   );
 
+// Set when the commands are there, which would take it over: a verb that is none is bad usage, as with the callers' own.
+program.exitOverride();
+
 try {
   await program.parseAsync();
   // Whatever should still be waiting (a hung disk, a socket that nobody reads) is not waited for.
   process.exit();
 } catch (error) {
-  // Only the commands of callers throw it, when they were not understood, or had their help printed.
+  // The commands of callers throw it, and so does what is no command: not understood, or help was all that was asked for.
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? exitCodes.done : exitCodes.usage);
   if (!(error instanceof LockkeeperError)) throw error;
   output.note(`lockkeeper: ${error.message}`);

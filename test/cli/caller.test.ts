@@ -245,6 +245,9 @@ describe("the command line", () => {
     [["set-status", "--type", "access-key", "--status", "Inactive"], /required option '--id <id>' not specified/],
     [["credentials"], /missing required argument 'user'/],
     [["whoami", "--token", "lk_secret"], /unknown option '--token'/],
+    [["set-stat", "--id", off.id], /unknown command 'set-stat'/],
+    [["--json", "whoami"], /unknown option '--json'/],
+    [[], /Usage: lockkeeper/],
   ])("%j is bad usage: 252", async (args, message) => {
     const { code, stderr } = await lockkeeper(...args);
     expect([code, stderr]).toEqual([252, expect.stringMatching(message)]);
@@ -256,6 +259,7 @@ describe("the command line", () => {
     expect([done.code, JSON.parse(done.stdout)]).toMatchObject([0, { outcome: "applied" }]);
     expect((await lockkeeper("set-status", ...args, "Active")).code).toBe(254);
     expect((await lockkeeper("set-status", "--help")).code).toBe(0);
+    expect((await lockkeeper("--help")).code).toBe(0);
     expect((await lockkeeper("whoami", "--url", "https://")).code).toBe(253);
   });
 });
