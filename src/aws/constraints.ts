@@ -18,7 +18,7 @@ export const userNameConstraint = (max: number): Constraint => ({
 
 /** `Marker` and `MaxItems`, as every list takes them. */
 export const pagingConstraints: readonly Constraint[] = [
-  { parameter: "Marker", length: { min: 1, max: 320 } },
+  { parameter: "Marker", length: { min: 1, max: 320 }, pattern: "[\\u0020-\\u00FF]+" },
   { parameter: "MaxItems", integer: { min: 1, max: 1000 } },
 ];
 

@@ -90,6 +90,14 @@ describe("parameters are checked as IAM checks them", () => {
       message,
     });
   });
+
+  it("a marker that IAM cannot have given too", async () => {
+    expect(await send({ body: query("ListUsers", "&Marker=%E2%82%AC") })).toMatchObject({
+      code: "ValidationError",
+      message:
+        "1 validation error detected: Value at 'marker' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\u0020-\\u00FF]+",
+    });
+  });
 });
 
 describe("who asks too often", () => {
