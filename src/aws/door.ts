@@ -31,6 +31,9 @@ const MAX_BYTES = 16 * 1024;
 /** Clients put a slash to the end of an endpoint that has a path, or do not. The ticket is part of what they sign. */
 const target = /^\/aws(?:\/ticket\/([A-Za-z0-9](?:[A-Za-z0-9._-]|%23){0,63}))?\/?$/;
 
+const noDoor =
+  "The door for AWS clients is /aws, or /aws/ticket/ and a ticket's id (1 to 64 of A-Z a-z 0-9 . _ - and %23 for #, a letter or digit first), without a query string.";
+
 /** `POST /aws`, `/aws/ticket/{ticket}`: the IAM Query protocol, for unmodified AWS clients. All its answers are XML. */
 export function awsDoor(options: AwsDoorOptions): RequestHandler {
   const pace = new Pace(options.clock);
@@ -53,8 +56,7 @@ async function answerTo(options: AwsDoorOptions, request: Request, response: Res
   const { method, originalUrl, state } = request;
   const [path, ticket] = target.exec(originalUrl) ?? [];
   state.operation = ticket === undefined ? "callIam" : "callIamWithTicket";
-  if (path === undefined)
-    throw new AwsRefusal(404, "NotFound", "The door for AWS clients is /aws, or /aws/ticket/ and a ticket's id.");
+  if (path === undefined) throw new AwsRefusal(404, "NotFound", noDoor);
   if (method !== "POST")
     throw new AwsRefusal(405, "MethodNotAllowed", "Only POST is taken: a link must not change anything.");
   if (request.headers["content-encoding"] !== undefined) {

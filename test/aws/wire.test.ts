@@ -63,6 +63,16 @@ describe("every answer is IAM's own XML, with the request id where clients look 
     expect(gateway.standIn.journal.entries()).toHaveLength(before);
   });
 
+  it.each(["/aws/ticket/SEC%20123", `/aws/ticket/${"a".repeat(65)}`, "/aws/ticket/SEC-123?Action=ListUsers"])(
+    "%s is told what may stand there",
+    async (path) => {
+      expect(await send({ path, body: off })).toMatchObject({
+        status: 404,
+        message: expect.stringMatching(/1 to 64 of A-Z a-z 0-9 .* without a query string\.$/),
+      });
+    },
+  );
+
   it("nothing that was sent is markup in it", async () => {
     const { code, message } = await send({ body: query("Get%3CUser%3E") });
     expect([code, message]).toEqual(["InvalidAction", "Could not find operation (not a name) for version 2010-05-08"]);
