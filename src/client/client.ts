@@ -24,7 +24,10 @@ export type RecordFilter = NonNullable<operations["listRecords"]["parameters"]["
 export interface ClientOptions {
   /** Where the gateway is: `https://lockkeeper.example`; with a path, if it is behind one. */
   readonly baseUrl: string;
-  /** An API key or an access token, or what gets one: it is asked before each request. */
+  /**
+   * An API key or an access token, or what gets one: it is asked before each request. With AWS credentials of your own it
+   * is the whole `AWS-STS …` value (docs/aws-callers.md), which is good for five minutes only.
+   */
   readonly token: string | (() => string | Promise<string>);
   readonly fetch?: (request: Request) => Promise<Response>;
   /** Milliseconds for each request; default 15,000. */

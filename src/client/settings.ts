@@ -14,13 +14,15 @@ export function checkedBaseUrl(text: string): string {
 /** What gives the value of `Authorization`. Its errors never show the token: fetch's own would. */
 export function authorizationOf(token: string | (() => string | Promise<string>)): () => Promise<string> {
   if (typeof token === "string") {
-    const value = bearer(token);
+    const value = headerValue(token);
     return async () => value;
   }
-  return async () => bearer(await token());
+  return async () => headerValue(await token());
 }
 
-function bearer(token: string): string {
+/** What AWS STS is asked about comes with the scheme of its own; everything else is a bearer token. */
+function headerValue(token: string): string {
+  if (/^AWS-STS [A-Za-z0-9_-]+$/.test(token)) return token;
   if (!/^[!-~]+$/.test(token)) {
     throw new TypeError("The token is empty or has blanks, line breaks or other characters that no token has.");
   }

@@ -1,4 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { whoAmI } from "../../../src/cli/look-up.ts";
+import { createClient } from "../../../src/client/client.ts";
+import { systemClock } from "../../../src/clock.ts";
 import { sandboxConfig } from "../../../src/config.ts";
 import { type Gateway, startGateway } from "../../../src/gateway.ts";
 import { createLog } from "../../../src/log.ts";
@@ -61,6 +64,17 @@ describe("a caller whom AWS vouches for", () => {
     expect(record).toContain('"uid":"user/team/alice"');
     expect(record).toContain(`"issuer":"sts:${account}"`);
     expect(bodies.join()).not.toContain("Signature=");
+  });
+
+  test("has the typed client and the commands for people, too", async () => {
+    const proof = async () => `AWS-STS ${await proofOf(alice, stsConfig(sts.url), Date.now())}`;
+    const client = createClient({ baseUrl: gateway.url, token: proof });
+    expect(await client.principal()).toMatchObject({ id: "user/team/alice", authn: "sts" });
+    const printed: string[] = [];
+    const output = { print: (line: string) => printed.push(line), note: (line: string) => printed.push(line) };
+    const env = { LOCKKEEPER_URL: gateway.url, LOCKKEEPER_TOKEN: await proof() };
+    expect(await whoAmI({ output, clock: systemClock, env }, {})).toBe(0);
+    expect(printed[0]).toMatch(/^user\/team\/alice, a human, says sts:/);
   });
 
   test("owns the credentials of the IAM user that they are, and nobody else's", async () => {
