@@ -24,7 +24,7 @@ interface TimedAnswer extends CameOf {
 describe.skipIf(python === undefined)("boto3", () => {
   let stage: Stage;
   beforeAll(async () => {
-    stage = await startStage({ extraUsers: 120, env: { LOCKKEEPER_IAM_DEADLINE_MS: "2000" } });
+    stage = await startStage({ extraUsers: 120 });
   });
   afterEach(() => stage.iam.faults.clear());
   afterAll(() => stage.close());

@@ -36,7 +36,7 @@ export function cliSuite(name: string, { command = [], refusedCode, attempts, ya
     let stage: Stage;
     let folder: string;
     beforeAll(async () => {
-      stage = await startStage({ extraUsers: 120, env: { LOCKKEEPER_IAM_DEADLINE_MS: "2000" } });
+      stage = await startStage({ extraUsers: 120 });
       folder = mkdtempSync(join(tmpdir(), "lockkeeper-cli-"));
     });
     afterEach(() => stage.iam.faults.clear());

@@ -36,7 +36,7 @@ function switchOff(user: number): UpdateAccessKeyCommand {
 describe("the AWS SDK for JavaScript", () => {
   let stage: Stage;
   beforeAll(async () => {
-    stage = await startStage({ extraUsers: 120, env: { LOCKKEEPER_IAM_DEADLINE_MS: "2000" } });
+    stage = await startStage({ extraUsers: 120 });
   });
   afterEach(() => stage.iam.faults.clear());
   afterAll(() => stage.close());

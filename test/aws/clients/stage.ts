@@ -38,6 +38,8 @@ export async function startStage({ extraUsers = 0, env = {} }: StageOptions = {}
   const config = sandboxConfig(iam.url, {
     LOCKKEEPER_LISTEN: "127.0.0.1:0",
     LOCKKEEPER_DATA_DIR: folder.path,
+    // After a lost answer 30 % of it are left to look at the credential: enough on a busy machine, and short for a test.
+    LOCKKEEPER_IAM_DEADLINE_MS: "4000",
     LOCKKEEPER_LIMIT_CHANGES: "10000",
     LOCKKEEPER_LIMIT_READS: "10000",
     LOCKKEEPER_LIMIT_FAILED_AUTHENTICATIONS: "10000",
