@@ -66,7 +66,8 @@ export class DataUpdates {
         this.#version = version;
         return true;
       }
-      await this.#putInForce(active, next);
+      // Other policies decide by now: the next look makes it ready with those.
+      if (!(await this.#putInForce(active, next))) return false;
     }
     await this.newestIsInForce();
     this.#version = version;
@@ -108,11 +109,14 @@ export class DataUpdates {
     }
   }
 
-  async #putInForce(active: PreparedPolicy, next: PreparedPolicy): Promise<void> {
-    const { lastGood } = this.#options.pdp;
+  /** @returns whether it is in force: what was quarantined in the meantime does not come back with new data */
+  async #putInForce(active: PreparedPolicy, next: PreparedPolicy): Promise<boolean> {
+    const { pdp } = this.#options;
+    const { lastGood } = pdp;
     const isOther = lastGood !== undefined && lastGood.bundle !== active.bundle;
     const standIn = isOther ? await this.#withData(lastGood, next.data) : active;
-    await putInForce(this.#options, next, () => standIn);
+    const isStillActive = () => pdp.active === active;
+    return await putInForce(this.#options, next, () => standIn, isStillActive);
   }
 
   /** What decides in an emergency has the newest data too, if it can. */

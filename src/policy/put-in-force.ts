@@ -17,16 +17,22 @@ export interface Enforcement {
 /**
  * Puts prepared policies in force. The record of that is durable before the first request is put before them.
  * @param lastGood asked when that is done: what was in force may have been quarantined in the meantime
+ * @param isDue asked before that and when it is done; where it is not, nothing is put in force
+ * @returns whether they are in force
  */
 export async function putInForce(
   { pdp, records, clock, onEvent }: Enforcement,
   next: PreparedPolicy,
   lastGood: () => PreparedPolicy | undefined,
-): Promise<void> {
+  isDue: () => boolean = () => true,
+): Promise<boolean> {
+  if (!isDue()) return false;
   const policy = told(next);
   await records.note((run) => policyRecord(policy, { ...run, time: clock.now() }));
+  if (!isDue()) return false;
   pdp.swap(next, lastGood());
   onEvent({ kind: "activated", policy });
+  return true;
 }
 
 /** As records and logs name policies. */
