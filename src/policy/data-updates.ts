@@ -91,7 +91,9 @@ export class DataUpdates {
       return this.#options.source.look(this.#version);
     } catch (error) {
       if (!(error instanceof LockkeeperError)) throw error;
-      this.#refuse(error, "unreadable");
+      this.#refuse(error, error.message);
+      // It may come back as it was, with the version that it had.
+      this.#version = undefined;
       return undefined;
     }
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { dataFile } from "../../src/policy/data.ts";
 import type { PolicyInput } from "../../src/policy/input.ts";
@@ -91,5 +91,31 @@ describe("new data while the bundle that it is made ready with", () => {
     });
     await living.lookForData();
     await r1DecidesWithNewData();
+  });
+});
+
+describe("data that cannot be read", () => {
+  const refusals = () => living.events.flatMap((event) => (event.kind === "refused" ? [event.error.message] : []));
+
+  it("are told again when it is for another reason", async () => {
+    write("{");
+    await living.lookForData();
+    await living.lookForData();
+    write("[]");
+    await living.lookForData();
+    expect(refusals()).toEqual([
+      expect.stringContaining("it is not valid JSON"),
+      expect.stringContaining("is not a JSON object"),
+    ]);
+  });
+
+  it("are no trouble any more once they are back as they were", async () => {
+    const [volume, elsewhere] = [living.folder.path("volume"), living.folder.path("elsewhere")];
+    renameSync(volume, elsewhere);
+    await living.lookForData();
+    expect(living.updates.state().trouble?.code).toBe("data-unfit");
+    renameSync(elsewhere, volume);
+    await living.lookForData();
+    expect(living.updates.state().trouble).toBeUndefined();
   });
 });
