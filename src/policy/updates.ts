@@ -1,11 +1,10 @@
 import { type ActivatedPolicy, policyQuarantinedRecord, policyRecord } from "../audit/policy-record.ts";
 import type { Clock } from "../clock.ts";
-import { LockkeeperError } from "../errors.ts";
-import { BundleRefusal } from "./bundle-refusal.ts";
 import { BundleUpdates } from "./bundle-updates.ts";
 import type { DataSource } from "./data.ts";
 import type { DataShelf } from "./data-shelf.ts";
 import { DataUpdates } from "./data-updates.ts";
+import { noPolicies } from "./no-policies.ts";
 import type { PolicyDecisionPoint } from "./pdp.ts";
 import type { PreparedPolicy } from "./preparation.ts";
 import { told } from "./put-in-force.ts";
@@ -79,8 +78,12 @@ export class PolicyUpdates {
       this.#fail(error);
     }
     const cause = this.#troubles.first;
-    await this.#bundles.takeLastGood().catch((error: unknown) => this.#tell(error));
-    if (pdp.active === undefined) throw unavailable(source.name, cause);
+    let insteads: Error | undefined;
+    await this.#bundles.takeLastGood().catch((error: unknown) => {
+      insteads = asError(error);
+      this.#tell(insteads);
+    });
+    if (pdp.active === undefined) throw noPolicies(source.name, cause, insteads);
   }
 
   /** Records what happened at start, and then looks for news until the signal aborts. Resolves when that has ended. */
@@ -205,14 +208,6 @@ export class PolicyUpdates {
     this.#turn = done.catch(() => {});
     return done;
   }
-}
-
-function unavailable(source: string, cause: Error | undefined): LockkeeperError {
-  const detail = cause?.cause instanceof Error && cause instanceof BundleRefusal ? ` (${cause.cause.message})` : "";
-  const why = `${cause?.message ?? "it has none"}${detail}`;
-  const message = `Cannot load the policy bundle ${source}: ${why} There is no last good one either.`;
-  if (cause?.cause instanceof LockkeeperError) return cause.cause;
-  return new LockkeeperError("policy-unavailable", message, {}, { cause });
 }
 
 function asError(thrown: unknown): Error {

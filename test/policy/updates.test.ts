@@ -259,7 +259,20 @@ describe("the source away", () => {
     rmSync(living.folder.path("bundle.tar.gz"));
     const [name = ""] = readdirSync(living.folder.path("shelf")).filter((each) => each.endsWith(".tar.gz"));
     writeFileSync(living.folder.path("shelf", name), await release("r9", 9, {}, keyPair("ES256").privateKey));
-    await expect(startAgain()).rejects.toMatchObject({ code: "policy-unavailable" });
+    await expect(startAgain()).rejects.toMatchObject({
+      code: "policy-unavailable",
+      message: expect.stringMatching(
+        /^No policies can be had from the bundle \S+: ENOENT.*\. The last good bundle is of no use either: the last good bundle is not as it was kept\.$/,
+      ),
+    });
+  });
+
+  it("at start, and no last good bundle, means no start", async () => {
+    await open();
+    await expect(living.start()).rejects.toMatchObject({
+      code: "policy-unavailable",
+      message: expect.stringMatching(/: ENOENT.*\. There is no last good bundle either\.$/),
+    });
   });
 
   it("at start, and a broken bundle there, means the last good one too, and that is recorded", async () => {

@@ -9,7 +9,7 @@ import type { BundleSource } from "./source.ts";
  */
 export function fileSource(path: string): BundleSource {
   return {
-    name: path,
+    name: `bundle ${path}`,
     async look(known) {
       const version = statSync(path).isDirectory() ? folderVersion(path) : fileVersion(path);
       return version === known
