@@ -12,7 +12,7 @@ export const MAX_UNPACKED = 64 * 1024 * 1024;
  *   or a name with `.`, `..` or nothing between two slashes
  */
 export function readArchive(packed: Uint8Array): ReadonlyMap<string, Uint8Array<ArrayBuffer>> {
-  const tar = gunzipSync(packed, { maxOutputLength: MAX_UNPACKED });
+  const tar = unzipped(packed);
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   for (let at = 0; ; ) {
     const header = tar.subarray(at, at + BLOCK);
@@ -33,6 +33,16 @@ export function readArchive(packed: Uint8Array): ReadonlyMap<string, Uint8Array<
       throw new Error(`the archive holds something that is no file: ${name}`);
     }
     at = start + Math.ceil(size / BLOCK) * BLOCK;
+  }
+}
+
+function unzipped(packed: Uint8Array): Buffer {
+  try {
+    return gunzipSync(packed, { maxOutputLength: MAX_UNPACKED });
+  } catch (cause) {
+    const isTooLarge = cause instanceof RangeError;
+    const message = isTooLarge ? "the archive unpacks to more than 64 MiB" : "it is no gzip archive, or a part of one";
+    throw new Error(message, { cause });
   }
 }
 

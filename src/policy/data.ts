@@ -119,8 +119,12 @@ function messageOf(cause: unknown): string {
 
 function faultOf({ instancePath, message, params, propertyName }: ErrorObject): Fault {
   const named = propertyName ?? params["additionalProperty"];
+  const allowed: unknown = params["allowedValues"];
+  const values = Array.isArray(allowed) ? `: ${allowed.join(", ")}` : "";
+  // The names of groups and principals hold slashes, which a JSON pointer (RFC 6901) writes otherwise.
+  const names = instancePath.split("/").map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
   return {
-    at: `data${instancePath.replaceAll("/", ".")}`,
-    message: `${typeof named === "string" ? `${JSON.stringify(named)} ` : ""}${message ?? "is not valid"}`,
+    at: `data${names.join(".")}`,
+    message: `${typeof named === "string" ? `${JSON.stringify(named)} ` : ""}${message ?? "is not valid"}${values}`,
   };
 }

@@ -67,6 +67,13 @@ describe("the site's data", () => {
     expect(() => checkData(bundle, { site })).toThrow(/data\.site\.protectedUsers: "Break-Glass" must match pattern/);
   });
 
+  it("names a group as it is written, and the roles that there are", () => {
+    const roles = { principals: {}, groups: { "https://idp.example#sre": ["On-call"] } };
+    expect(() => checkData(bundle, { site: { ...empty, roles } })).toThrow(
+      /data\.site\.roles\.groups\.https:\/\/idp\.example#sre\.0: must be equal to one of the allowed values: .*oncall/,
+    );
+  });
+
   it("may not give what belongs to the policies, whatever they expect beside it", () => {
     const data = { lockkeeper: {} };
     expect(() => checkData({ ...bundle, dataSchemas: {} }, data)).toThrow(/data\.lockkeeper: belongs to the policies/);

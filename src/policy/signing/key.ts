@@ -45,7 +45,10 @@ export function readVerificationKey(file: string, algorithm: SignatureAlgorithm)
  * @throws LockkeeperError `configuration`, which never repeats what is in the file
  */
 export function readSigningKey(file: string, algorithm: SignatureAlgorithm): KeyObject {
-  return readKey(file, algorithm, createPrivateKey);
+  return readKey(file, algorithm, (pem) => {
+    if (!pem.includes("PRIVATE KEY")) throw new Error("it is no private key, which it takes to sign");
+    return createPrivateKey(pem);
+  });
 }
 
 function readKey(file: string, algorithm: SignatureAlgorithm, parse: (pem: string) => KeyObject): KeyObject {

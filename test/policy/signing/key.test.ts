@@ -33,6 +33,10 @@ describe("a key for bundles", () => {
     expect(() => readVerificationKey(key(), algorithm)).toThrow(fault(message));
   });
 
+  it("to sign with is no public one", () => {
+    expect(() => readSigningKey(ec.public, "ES256")).toThrow(fault(/no private key, which it takes to sign/));
+  });
+
   it("that is no key at all is not repeated", () => {
     expect(() => readVerificationKey(file("hunter2"), "ES256")).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining("hunter2") }),
