@@ -48,7 +48,7 @@ export function addBundleCommands(policy: Command, output: Output): void {
 
   policy
     .command("test <bundle>")
-    .description("put the bundle's own self-test before it")
+    .description("put the bundle's own self-test before it, and try it as a gateway does")
     .action((bundle) => {
       process.exitCode = policyTest(output, bundle);
     });

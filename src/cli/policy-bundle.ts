@@ -6,7 +6,9 @@ import { type Bundle, bundleOf, readBundleFiles } from "../policy/bundle.ts";
 import type { BundleFiles } from "../policy/bundle-files.ts";
 import { BundleRefusal } from "../policy/bundle-refusal.ts";
 import { Evaluator } from "../policy/evaluator.ts";
-import { runCase } from "../policy/run-self-test.ts";
+import { PolicyDecisionPoint } from "../policy/pdp.ts";
+import { checkSelfTestData, runCase } from "../policy/run-self-test.ts";
+import type { SelfTest } from "../policy/self-test.ts";
 import {
   readSigningKey,
   readVerificationKey,
@@ -71,8 +73,8 @@ export async function policyVerify(output: Output, path: string, options: KeyOpt
 }
 
 /**
- * `lockkeeper policy test BUNDLE`: puts the bundle's own self-test before it.
- * @returns the exit code: 1 when a case fails, or there is none
+ * `lockkeeper policy test BUNDLE`: puts the bundle's own self-test before it, and tries it as a gateway does.
+ * @returns the exit code: 1 when a case fails, or there is none, or a gateway would refuse the bundle
  * @throws LockkeeperError with a sentence for the terminal
  */
 export function policyTest(output: Output, path: string): 0 | 1 {
@@ -90,7 +92,22 @@ export function policyTest(output: Output, path: string): 0 | 1 {
     output.print(fault === undefined ? `ok      ${name}` : `FAILED  ${name}: ${fault}`);
   const failed = results.filter(({ fault }) => fault !== undefined).length;
   output.print(`${results.length} cases, ${failed} failed`);
-  return failed === 0 ? 0 : 1;
+  if (failed > 0) return 1;
+  const refusal = refusalOf(bundle, selfTest);
+  if (refusal === undefined) return 0;
+  output.note(`A gateway would refuse it: ${refusal}`);
+  return 1;
+}
+
+/** Why a gateway would not put the bundle in force, with the self-test's data for the site's. */
+function refusalOf(bundle: Bundle, selfTest: SelfTest): string | undefined {
+  try {
+    checkSelfTestData(bundle, selfTest);
+    new PolicyDecisionPoint().activate(bundle, selfTest.data);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 function algorithmOf(name: string): SignatureAlgorithm {

@@ -5,7 +5,7 @@ import { Evaluator, jsonBytes } from "./evaluator.ts";
 import type { Facts } from "./facts.ts";
 import type { PolicyInput } from "./input.ts";
 import { readResult } from "./result.ts";
-import { runCase, type SelfTestResult } from "./run-self-test.ts";
+import { checkSelfTestData, runCase, type SelfTestResult } from "./run-self-test.ts";
 
 /** A bundle with its data that has been checked, tried and warmed up. Only {@link preparing} makes one. */
 export interface PreparedPolicy {
@@ -50,7 +50,7 @@ export function* preparing(bundle: Bundle, data: PolicyData, now: () => number):
 function* passSelfTest(bundle: Bundle): Generator<undefined, void> {
   const { selfTest } = bundle;
   if (selfTest === undefined) return;
-  checkData(bundle, selfTest.data);
+  checkSelfTestData(bundle, selfTest);
   yield;
   const evaluator = new Evaluator(bundle, selfTest.data);
   yield;

@@ -1,11 +1,27 @@
+import { LockkeeperError } from "../errors.ts";
+import type { Bundle } from "./bundle.ts";
+import { checkData } from "./data.ts";
 import { type Evaluator, jsonBytes } from "./evaluator.ts";
 import { type PolicyResult, readResult } from "./result.ts";
-import type { SelfTestCase } from "./self-test.ts";
+import type { SelfTest, SelfTestCase } from "./self-test.ts";
 
 /** How one case came out: undefined when as expected, else what was decided instead. */
 export interface SelfTestResult {
   readonly name: string;
   readonly fault: string | undefined;
+}
+
+/**
+ * Checks the data that a self-test brings as if it were a site's: no gateway takes a bundle whose own does not fit it.
+ * @throws LockkeeperError `configuration` with every fault
+ */
+export function checkSelfTestData(bundle: Bundle, { data }: SelfTest): void {
+  try {
+    checkData(bundle, data);
+  } catch (cause) {
+    if (!(cause instanceof LockkeeperError)) throw cause;
+    throw new LockkeeperError("configuration", `In its self-test: ${cause.message}`, cause.details, { cause });
+  }
 }
 
 /**

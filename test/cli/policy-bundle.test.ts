@@ -127,6 +127,26 @@ describe("lockkeeper policy test", () => {
     expect(printed.at(-2)).toMatch(/^FAILED {2}on-call may switch off: expected deny \(never\), got allow/);
   });
 
+  it("fails with data that no gateway would take, though every case is as expected", async () => {
+    const { data, cases } = JSON.parse(readFileSync("policies/selftest.json", "utf8"));
+    const site = { ...data.site, suspended: { ...data.site.suspended, people: { Mallory: "left" } } };
+    await build({ folder: withSelfTest({ data: { site }, cases }) });
+    expect(policyTest(output, bundle())).toBe(1);
+    expect(printed.at(-1)).toMatch(/ 0 failed$/);
+    expect(noted.join()).toMatch(/^A gateway would refuse it: In its self-test: The policy data .*"Mallory"/s);
+  });
+
+  it("fails where a gateway's own trial does", async () => {
+    const policies = withSelfTest(JSON.parse(readFileSync("policies/selftest.json", "utf8")));
+    const rule =
+      'package lockkeeper.changes\n\nimport rego.v1\n\nallow contains {"code": "everybody", "message": "M."} if ';
+    const nobody = 'input.principal.id == "nobody"';
+    writeFileSync(folder.path("policies", "lockkeeper", "changes", "open.rego"), `${rule}${nobody}\n`);
+    await build({ folder: policies });
+    expect(policyTest(output, bundle())).toBe(1);
+    expect(noted.join()).toMatch(/^A gateway would refuse it: .*allows a request that nobody made/);
+  });
+
   it("fails where there is nothing to test", async () => {
     await build({ folder: withSelfTest({ cases: [] }) });
     expect(policyTest(output, bundle())).toBe(1);
