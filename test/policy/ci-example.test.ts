@@ -7,6 +7,7 @@ interface Step {
   readonly name?: string;
   readonly uses?: string;
   readonly run?: string;
+  readonly shell?: string;
   readonly if?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -42,6 +43,12 @@ describe("the example workflow", () => {
     const { stdout } = spawnSync(process.execPath, ["src/main.ts", group, command, "--help"], { encoding: "utf8" });
     expect(stdout).toContain(`Usage: lockkeeper ${group} ${command} `);
     for (const option of more.filter((word) => word.startsWith("--"))) expect(stdout).toContain(`  ${option} `);
+  });
+
+  // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idstepsshell
+  it("fails where a replay does, whatever its report is piped to", () => {
+    const piped = steps.filter(({ run = "" }) => / \| /.test(run));
+    expect(piped.map(({ name, shell }) => [name, shell])).toEqual([["What it would have changed", "bash"]]);
   });
 
   it("runs scripts that there are", () => {
