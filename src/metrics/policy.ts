@@ -27,6 +27,7 @@ export function policyMetrics(registry: Registry) {
   return {
     activated,
     policyEvent(event: PolicyEvent): void {
+      if (event.kind === "recovered") return;
       updates.inc({ result: event.kind, code: event.kind === "refused" ? event.code : "" });
       if (event.kind === "activated") activated(event.policy);
       if (event.kind === "quarantined") activated(event.restored);

@@ -120,7 +120,7 @@ export class BundleUpdates {
 
   async #confirm(): Promise<void> {
     const { shelf, clock, troubles } = this.#options;
-    troubles.clear("bundle");
+    troubles.recovered("bundle");
     this.#confirmedAt = clock.now();
     await shelf.confirm(this.#confirmedAt);
   }

@@ -68,6 +68,8 @@ export class DataUpdates {
       }
       // Other policies decide by now: the next look makes it ready with those.
       if (!(await this.#putInForce(active, next))) return false;
+    } else {
+      this.#options.troubles.recovered("data");
     }
     await this.newestIsInForce();
     this.#version = version;

@@ -1,11 +1,8 @@
 import { policyRefusedRecord } from "../audit/policy-record.ts";
 import type { Clock } from "../clock.ts";
 import type { BundleRefusal } from "./bundle-refusal.ts";
-import type { PolicyEvent, PolicyState, TroubleCode } from "./update-events.ts";
+import type { Part, PolicyEvent, PolicyState, TroubleCode } from "./update-events.ts";
 import type { PolicyRecords } from "./update-records.ts";
-
-/** What is kept up to date, each by itself. */
-export type Part = "bundle" | "data";
 
 /** What was refused, as far as it is known. */
 interface Refused {
@@ -71,6 +68,13 @@ export class PolicyTroubles {
     this.#first ??= error;
     this.#trouble.bundle ??= { code: "update-failed", since: this.#clock.now() };
     this.#onEvent({ kind: "failed", error });
+  }
+
+  /** The newest is what is in force already. Told where it was in trouble. */
+  recovered(part: Part): void {
+    if (this.#trouble[part] === undefined) return;
+    this.clear(part);
+    this.#onEvent({ kind: "recovered", part });
   }
 
   clear(part: Part): void {

@@ -117,5 +117,6 @@ describe("data that cannot be read", () => {
     renameSync(elsewhere, volume);
     await living.lookForData();
     expect(living.updates.state().trouble).toBeUndefined();
+    expect(living.events.at(-1)).toEqual({ kind: "recovered", part: "data" });
   });
 });

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readArchive } from "../../src/policy/archive.ts";
 import { dataFile } from "../../src/policy/data.ts";
@@ -247,6 +247,16 @@ describe("the source away", () => {
     living.publish(await release("r1", 1));
     expect(await living.look()).toBe(1_000);
     expect(living.updates.state().trouble).toBeUndefined();
+  });
+
+  it("and back as it was is told once", async () => {
+    const bytes = readFileSync(living.folder.path("bundle.tar.gz"));
+    rmSync(living.folder.path("bundle.tar.gz"));
+    await living.look();
+    living.publish(bytes);
+    await living.look();
+    await living.look();
+    expect(living.events.map(({ kind }) => kind)).toEqual(["activated", "failed", "recovered"]);
   });
 
   it("at start means the last good bundle, verified again", async () => {

@@ -1,6 +1,6 @@
 import type { Config } from "../../config.ts";
 import { LockkeeperError } from "../../errors.ts";
-import type { PolicyEvent } from "../../policy/update-events.ts";
+import type { Part, PolicyEvent } from "../../policy/update-events.ts";
 import type { Output } from "../keys.ts";
 import { flipLines } from "../replay-report.ts";
 import { lastFlips } from "./flips.ts";
@@ -72,10 +72,7 @@ export class Desk {
       return;
     }
     this.#compiled = /revision (\S+)$/.exec(made.said)?.[1] ?? this.#compiled;
-    if (this.#behind && this.#compiled === this.#revision) {
-      this.#behind = false;
-      print(`Policies ${this.#revision}, as they are in force.`);
-    }
+    if (this.#compiled === this.#revision) this.#asInForce();
     const checked = await this.#workshop.check();
     if (checked === undefined) return;
     await this.#told;
@@ -90,11 +87,23 @@ export class Desk {
     if (event.kind === "quarantined") {
       note(`Policies ${event.policy.revision} were too slow; ${event.restored.revision} decide again.`);
     }
+    if (event.kind === "recovered") this.#recovered(event.part);
     if (event.kind !== "activated") return;
     const flips = await lastFlips(config, event.policy, { bundle: this.#workshop.bundle, data: this.#data });
     if (flips === undefined) return;
     print(`Policies ${event.policy.revision} are in force.`);
     for (const line of flipLines(flips)) print(line);
+  }
+
+  #recovered(part: Part): void {
+    if (part === "data") this.#output.print("The data are as they are in force.");
+    else this.#asInForce();
+  }
+
+  #asInForce(): void {
+    if (!this.#behind) return;
+    this.#behind = false;
+    this.#output.print(`Policies ${this.#revision}, as they are in force.`);
   }
 
   #stays(): string {

@@ -145,6 +145,8 @@ describe("lockkeeper dev", () => {
     expect(await off(url)).toBe(403);
     edit(folder.path("site.json"), '"viewer"]', '"visitor"]');
     expect(await said(/stay in force/)).toContain("Refused (data-unfit)");
+    edit(folder.path("site.json"), '"visitor"]', '"viewer"]');
+    await said(/^The data are as they are in force\.$/);
   });
 
   it("works with a new policy, at the hour that it is told", async () => {
