@@ -45,6 +45,13 @@ export function httpSource(options: HttpSourceOptions): BundleSource {
           await response.body?.cancel();
           throw new Error(statusFault(response.status));
         }
+        // It would be unpacked on the way: most who say so mean the bundle's own compression.
+        if (![null, "identity"].includes(response.headers.get("content-encoding"))) {
+          await response.body?.cancel();
+          throw new Error(
+            "it answers with a Content-Encoding, though a bundle is compressed as it is: serve it without",
+          );
+        }
         const tooLarge = `the bundle has more than ${maxBytes} bytes (policy.maxBytes)`;
         const bytes = await boundedBytes(response, maxBytes, tooLarge);
         return {
