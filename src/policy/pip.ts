@@ -115,7 +115,9 @@ class Lookup {
 
   async #siblings(): Promise<readonly SiblingFact[]> {
     const listed = await this.#listed();
-    return listed.filter(({ id }) => id !== this.#about?.id).map(listedFact);
+    // Whether IAM minds the case of an id is not documented: what it might take for this one does not count as another.
+    const own = this.#about?.id.toLowerCase();
+    return listed.filter(({ id }) => id.toLowerCase() !== own).map(listedFact);
   }
 
   async #user(): Promise<UserFact> {

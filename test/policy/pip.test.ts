@@ -59,6 +59,11 @@ describe("facts", () => {
     });
   });
 
+  it("count a credential as no other of its own, however its id is written", async () => {
+    const facts = await pip().lookUp(["siblings"], { ...bobsKey, id: KEY.toLowerCase() });
+    expect(facts).toEqual({ siblings: [{ id: OTHER, status: "Active", createdAt }] });
+  });
+
   it("of a key that was never used say so", async () => {
     const credential = { ...bobsKey, id: "AKIALONELYKEYEXAMPLE", userName: "lonely" };
     expect(await pip().lookUp(["credential", "siblings"], credential)).toEqual({
