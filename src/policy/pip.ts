@@ -116,7 +116,7 @@ class Lookup {
   async #siblings(): Promise<readonly SiblingFact[]> {
     const listed = await this.#listed();
     // Whether IAM minds the case of an id is not documented: what it might take for this one does not count as another.
-    const own = this.#about?.id.toLowerCase();
+    const own = this.#about?.id?.toLowerCase();
     return listed.filter(({ id }) => id.toLowerCase() !== own).map(listedFact);
   }
 
