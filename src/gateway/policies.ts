@@ -26,5 +26,6 @@ export async function openPolicies(
   const given = { data: sandbox?.policyData, bundle: sandbox?.policyBundle };
   const policies = await policyUpdates(config, { pdp, clock, onEvent }, given);
   await policies.open();
+  metrics.watchPolicies({ state: () => policies.state(), maxAgeMs: policies.maxAgeMs });
   return { pdp, policies };
 }

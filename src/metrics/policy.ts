@@ -1,6 +1,13 @@
 import { Counter, Gauge, type Registry } from "@prometheus-io/client";
 import type { ActivatedPolicy } from "../audit/policy-record.ts";
-import type { PolicyEvent } from "../policy/update-events.ts";
+import type { PolicyEvent, PolicyState } from "../policy/update-events.ts";
+
+/** What is asked when the metrics are read, and not before. */
+export interface PolicySources {
+  state(): Pick<PolicyState, "confirmedAt" | "trouble">;
+  /** Milliseconds after which policies that their source has not confirmed deny everything; undefined: never. */
+  readonly maxAgeMs: number | undefined;
+}
 
 /** Which policies are in force, and what becomes of others. */
 export function policyMetrics(registry: Registry) {
@@ -32,5 +39,35 @@ export function policyMetrics(registry: Registry) {
       if (event.kind === "activated") activated(event.policy);
       if (event.kind === "quarantined") activated(event.restored);
     },
+    /** Shows how far policies are behind their source, once there are any. To be called once. */
+    watchPolicies: (sources: PolicySources) => watch(registry, sources),
   };
+}
+
+function watch(registry: Registry, { state, maxAgeMs }: PolicySources): void {
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge(
+    "lockkeeper_policy_confirmed_timestamp_seconds",
+    "When the source of the policies said last that those in force are its newest, in seconds since the epoch.",
+    () => state().confirmedAt / 1000,
+  );
+  gauge(
+    "lockkeeper_policy_behind",
+    "1 while the newest bundle or data could not be had or were not taken, and those before decide.",
+    () => (state().trouble === undefined ? 0 : 1),
+  );
+  if (maxAgeMs === undefined) return;
+  gauge(
+    "lockkeeper_policy_max_age_seconds",
+    "Age of the last confirmation after which everything is denied, policy.maxAgeHours; absent when there is none.",
+    () => maxAgeMs / 1000,
+  );
 }

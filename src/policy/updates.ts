@@ -107,6 +107,11 @@ export class PolicyUpdates {
     return maxAgeMs !== undefined && clock.now() - this.#bundles.confirmedAt > maxAgeMs;
   }
 
+  /** Milliseconds after which policies that their source has not confirmed decide no more; undefined: never. */
+  get maxAgeMs(): number | undefined {
+    return this.#options.maxAgeMs;
+  }
+
   state(): PolicyState {
     const trouble = this.#troubles.current;
     return {

@@ -18,7 +18,7 @@ const rules = groups.flatMap(({ rules }) => rules);
 
 /** What of PromQL the rules use, beside metrics: https://prometheus.io/docs/prometheus/latest/querying/basics/ */
 const words = new Set(
-  "sum count max absent by and or vector increase rate histogram_quantile offset le instance memory operation status code".split(
+  "sum count max absent time by and or vector increase rate histogram_quantile offset le instance memory operation status code".split(
     " ",
   ),
 );
@@ -61,6 +61,7 @@ describe("docs/alerts.example.yaml", () => {
   beforeAll(async () => {
     gateway = await startGateway({
       outside: [{ name: "file /x", lastSize: 1, ageMs: 0, failing: false }],
+      policyMaxAgeMs: 86_400_000,
     });
     gateway.metrics.activated({ revision: "r", wasmDigest: "w", dataDigest: "d" });
     const credential = { type: "signing-certificate", id: "TA7SMP42TDN5Z26OBPJE7EXAMPLE", userName: "Bob" };
@@ -104,6 +105,14 @@ describe("docs/alerts.example.yaml", () => {
     ]) {
       expect(watched).toContain(name);
     }
+  });
+
+  it("covers policies that are behind their source, long before they deny everything", () => {
+    const exprOf = (name: string) => rules.find(({ alert }) => alert === name)?.expr;
+    expect(exprOf("LockkeeperPolicyBehind")).toBe("lockkeeper_policy_behind == 1");
+    expect(exprOf("LockkeeperPolicyUnconfirmed")).toBe(
+      "time() - lockkeeper_policy_confirmed_timestamp_seconds > 0.5 * lockkeeper_policy_max_age_seconds",
+    );
   });
 
   it.each(rules.map(({ alert, expr }) => [alert, expr] as const))("asks for metrics that there are: %s", (_, expr) => {

@@ -249,6 +249,27 @@ describe("what is shown of the audit log", () => {
   });
 });
 
+describe("what is shown of policies", () => {
+  const policy = (families: ReadonlyMap<string, Family>, name: string) => sample(families, `lockkeeper_policy_${name}`);
+
+  it("when their source has last confirmed them, and that they are its newest", async () => {
+    const gateway = await start();
+    const families = await shown(gateway);
+    expect(policy(families, "confirmed_timestamp_seconds")).toBe(gateway.clock.now() / 1000);
+    expect(policy(families, "behind")).toBe(0);
+    expect(policy(families, "max_age_seconds")).toBeUndefined();
+  });
+
+  it("that they are behind it, and how old they may become", async () => {
+    const trouble = { code: "bundle-older", since: 1_000 } as const;
+    const gateway = await start({ policyState: { confirmedAt: 1_500, trouble }, policyMaxAgeMs: 86_400_000 });
+    const families = await shown(gateway);
+    expect(policy(families, "confirmed_timestamp_seconds")).toBe(1.5);
+    expect(policy(families, "behind")).toBe(1);
+    expect(policy(families, "max_age_seconds")).toBe(86_400);
+  });
+});
+
 describe("labels", () => {
   it("name nobody, no credential, no address and no request", async () => {
     const gateway = await start();

@@ -44,6 +44,7 @@ async function start(): Promise<void> {
         ...config.policy,
         url: `http://127.0.0.1:${(service.address() as AddressInfo).port}/bundle.tar.gz`,
         pollMs: 100,
+        maxAgeHours: 24,
         // By day, whenever this runs: policies may ask for more at night.
         timeZone: zoneWithHour(9, Date.now()),
         verification: { keyFile, algorithm: "ES256" },
@@ -100,6 +101,7 @@ describe("a running gateway", () => {
     await Promise.all(callers);
     expect(seen.filter(({ status, allow }) => status !== 200 || allow !== true)).toEqual([]);
     expect(await readiness()).toMatchObject({ status: "ready", policy: { state: "current" } });
+    expect(await metrics()).toMatch(/^lockkeeper_policy_behind 0$/m);
 
     published = { bytes: Buffer.from("broken"), etag: '"broken"' };
     await expect.poll(async () => (await readiness()).policy.trouble?.code).toBe("bundle-unreadable");
@@ -109,6 +111,10 @@ describe("a running gateway", () => {
     expect(await ask()).toMatchObject({ allow: true, revision: "r2" });
     expect(await metrics()).toMatch(/lockkeeper_policy_updates_total\{result="refused",code="bundle-older"\} 1/);
     expect(await metrics()).toMatch(/lockkeeper_policy_info\{revision="r2"/);
+    expect(await metrics()).toMatch(/^lockkeeper_policy_behind 1$/m);
+    const confirmedAt = Date.parse((await readiness()).policy.confirmedAt) / 1000;
+    expect(await metrics()).toContain(`\nlockkeeper_policy_confirmed_timestamp_seconds ${confirmedAt}\n`);
+    expect(await metrics()).toMatch(/^lockkeeper_policy_max_age_seconds 86400$/m);
   });
 
   it("starts with the last good bundle when the service is away, and says so", async () => {
