@@ -5,6 +5,7 @@ export type BundleRefusalCode =
   | "bundle-signature"
   | "bundle-undated"
   | "bundle-older"
+  | "bundle-postdated"
   | "bundle-quarantined"
   | "bundle-not-working"
   | "data-unfit";

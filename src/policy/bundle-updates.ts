@@ -86,7 +86,7 @@ export class BundleUpdates {
   }
 
   async #accepted(look: Extract<Look, { kind: "bundle" }>): Promise<Accepted | "in-force" | "refused"> {
-    const { pdp, shelf, verification, data, troubles } = this.#options;
+    const { pdp, shelf, clock, verification, data, troubles } = this.#options;
     let digest: string | undefined;
     let bundle: Bundle | undefined;
     try {
@@ -96,7 +96,7 @@ export class BundleUpdates {
       if (pdp.active !== undefined && this.#known.get(pdp.active.bundle) === digest) return "in-force";
       await nextTurn();
       bundle = await believed(files, verification);
-      shelf.admit(bundle, digest);
+      shelf.admit(bundle, digest, clock.now());
       return { files, digest, next: await prepared(pdp, bundle, data.candidatesFor(bundle)) };
     } catch (error) {
       if (!(error instanceof BundleRefusal)) throw error;

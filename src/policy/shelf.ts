@@ -38,6 +38,8 @@ type State = Readonly<z.output<typeof stateSchema>>;
 
 /** More quarantined bundles than anybody ships; the oldest are forgotten. */
 const MAX_QUARANTINED = 64;
+/** How far the clock of whoever builds bundles may be ahead of ours. */
+const CLOCK_SKEW_MS = 5 * 60_000;
 /** A source confirms a bundle with each look; on disk that is as good when it is a little older. */
 const CONFIRMATION_MS = 60_000;
 
@@ -87,14 +89,22 @@ export class BundleShelf {
 
   /**
    * Whether a verified bundle may be put in force, by its age.
-   * @throws BundleRefusal `bundle-quarantined`, `bundle-undated` or `bundle-older`
+   * @param now epoch milliseconds
+   * @throws BundleRefusal `bundle-quarantined`, `bundle-postdated`, `bundle-undated` or `bundle-older`
    */
-  admit({ revision, createdAt }: Bundle, digest: string): void {
+  admit({ revision, createdAt }: Bundle, digest: string, now: number): void {
     const { newest, quarantined } = this.#state;
     if (quarantined.includes(digest)) {
       throw new BundleRefusal(
         "bundle-quarantined",
         `The bundle ${revision} was too slow in service and is quarantined.`,
+      );
+    }
+    // Also of one that an operator names: once it was in force, every bundle with the right date would be older.
+    if (createdAt !== undefined && createdAt > now + CLOCK_SKEW_MS) {
+      throw new BundleRefusal(
+        "bundle-postdated",
+        `The bundle ${revision} says that it was built at ${time(createdAt)}, and here it is ${time(now)}. Set the clock that is wrong; if it is that of the build, build the bundle again.`,
       );
     }
     if (revision === this.#options.allowRollbackTo) return;

@@ -88,6 +88,14 @@ const readiness = async () => (await fetch(`${gateway.url}/readyz`)).json();
 const metrics = async () => (await fetch(`${gateway.url}/metrics`)).text();
 
 describe("a running gateway", () => {
+  it("tells of a bundle that is dated ahead of its clock, and takes the next that is not", async () => {
+    await publish("r9", Date.now() / 60_000 + 60);
+    await expect.poll(async () => (await readiness()).policy.trouble?.code).toBe("bundle-postdated");
+    expect(await metrics()).toMatch(/lockkeeper_policy_updates_total\{result="refused",code="bundle-postdated"\} 1/);
+    await publish("r2", 2);
+    await expect.poll(async () => (await ask()).revision).toBe("r2");
+  });
+
   it("takes a new bundle without losing a request, and refuses a broken and an older one, saying why", async () => {
     expect(await ask()).toMatchObject({ status: 200, allow: true, revision: "r1" });
     const seen: { status: number; allow?: boolean; revision?: string }[] = [];

@@ -28,6 +28,8 @@ const oncall: PolicyInput = {
     requestId: "r",
   },
 };
+/** Of bundles that are dated by the clock: minutes since the epoch. */
+const today = new TestClock().now() / 60_000;
 const data = (roles: Record<string, string[]>) => ({
   site: { ...(siteData["site"] as object), roles: { principals: roles, groups: {} } },
 });
@@ -80,6 +82,7 @@ describe("a new bundle", () => {
   const refused: readonly [what: string, bytes: () => Promise<Uint8Array>, code: string, revision: string][] = [
     ["is older", () => release("r0", 0), "bundle-older", "r0"],
     ["is another one built at the same time", () => release("r1b", 1), "bundle-older", "r1b"],
+    ["is dated more than five minutes ahead of the clock", () => release("r9", today + 6), "bundle-postdated", "r9"],
     ["does not say when it was built", () => release("r2", undefined), "bundle-undated", "r2"],
     ["is signed by another key", () => release("r2", 2, {}, keyPair("ES256").privateKey), "bundle-signature", "?"],
     ["is no archive", async () => Buffer.from("not gzip"), "bundle-unreadable", "?"],
@@ -106,6 +109,27 @@ describe("a new bundle", () => {
     expect(await living.recorded()).toEqual([`refused ${revision} ${code}`]);
     expect(living.updates.state().trouble).toEqual({ code, since: living.clock.now() });
     expect(living.events.at(-1)).toMatchObject({ kind: "refused", code });
+  });
+
+  it("that is dated a little ahead of the clock is put in force", async () => {
+    living.publish(await release("r9", today + 5));
+    await living.look();
+    expect(living.pdp.revision).toBe("r9");
+  });
+
+  it("that is dated far ahead stands in nobody's way, also when the configuration names it", async () => {
+    living.publish(await release("r9", today + 1_000_000));
+    await startAgain({ allowRollbackTo: "r9" });
+    expect(living.pdp.revision).toBe("r1");
+    expect(living.updates.state().trouble?.code).toBe("bundle-postdated");
+    expect(living.events[0]).toMatchObject({
+      error: {
+        message: expect.stringMatching(/^The bundle r9 .* 2028-\S+, and here it is 2026-11-21T\S+\. Set the clock/),
+      },
+    });
+    living.publish(await release("r2", today));
+    await living.look();
+    expect(living.pdp.revision).toBe("r2");
   });
 
   it("whose self-test holds is put in force", async () => {
