@@ -17,9 +17,12 @@ export type BundleRefusalCode =
 export class BundleRefusal extends Error {
   override readonly name = "BundleRefusal";
   readonly code: BundleRefusalCode;
+  /** Whether the same may be found good later: what stands in its way may be the machine, and not what it holds. */
+  readonly mayPass: boolean;
 
-  constructor(code: BundleRefusalCode, message: string, options?: ErrorOptions) {
+  constructor(code: BundleRefusalCode, message: string, options: ErrorOptions & { readonly mayPass?: boolean } = {}) {
     super(message, options);
     this.code = code;
+    this.mayPass = options.mayPass ?? false;
   }
 }

@@ -6,6 +6,7 @@ import type { DataUpdates } from "./data-updates.ts";
 import type { PolicyDecisionPoint } from "./pdp.ts";
 import type { PreparedPolicy } from "./preparation.ts";
 import { type Enforcement, putInForce } from "./put-in-force.ts";
+import { SeenVersion } from "./seen-version.ts";
 import type { BundleShelf } from "./shelf.ts";
 import type { Verification } from "./signing/verify.ts";
 import type { Look } from "./sources/source.ts";
@@ -31,16 +32,17 @@ interface Accepted {
 export class BundleUpdates {
   readonly #options: BundleUpdatesOptions;
   readonly #known = new WeakMap<Bundle, string>();
-  #version: string | undefined;
+  readonly #seen: SeenVersion;
   #confirmedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: BundleUpdatesOptions) {
     this.#options = options;
+    this.#seen = new SeenVersion(options.clock);
   }
 
   /** The version that was looked at last; undefined when whatever there is is to be looked at. */
   get version(): string | undefined {
-    return this.#version;
+    return this.#seen.current;
   }
 
   /** Epoch milliseconds at which the source said last that what is in force is its newest. */
@@ -55,7 +57,7 @@ export class BundleUpdates {
 
   /** What is there is looked at again as if it were new. */
   forget(): void {
-    this.#version = undefined;
+    this.#seen.forget();
   }
 
   /** What came of a look at the source. Rejects when a bundle failed for a reason that is not the bundle's. */
@@ -80,12 +82,13 @@ export class BundleUpdates {
 
   async #take(look: Extract<Look, { kind: "bundle" }>): Promise<void> {
     const accepted = await this.#accepted(look);
+    const isRefused = accepted instanceof BundleRefusal;
     if (accepted === "in-force") await this.#confirm();
-    else if (accepted !== "refused") await this.#putInForce(accepted);
-    this.#version = look.version;
+    else if (!isRefused) await this.#putInForce(accepted);
+    this.#seen.see(look.version, isRefused && accepted.mayPass);
   }
 
-  async #accepted(look: Extract<Look, { kind: "bundle" }>): Promise<Accepted | "in-force" | "refused"> {
+  async #accepted(look: Extract<Look, { kind: "bundle" }>): Promise<Accepted | "in-force" | BundleRefusal> {
     const { pdp, shelf, clock, verification, data, troubles } = this.#options;
     let digest: string | undefined;
     let bundle: Bundle | undefined;
@@ -102,7 +105,7 @@ export class BundleUpdates {
       if (!(error instanceof BundleRefusal)) throw error;
       const what = digest ?? look.version ?? "unknown";
       troubles.refuse("bundle", error, { what, revision: bundle?.revision, bundleDigest: digest });
-      return "refused";
+      return error;
     }
   }
 

@@ -4,7 +4,7 @@ import type { BundleFiles } from "./bundle-files.ts";
 import { BundleRefusal } from "./bundle-refusal.ts";
 import type { PolicyData } from "./data.ts";
 import type { PolicyDecisionPoint } from "./pdp.ts";
-import type { PreparedPolicy } from "./preparation.ts";
+import { isSlowTrial, type PreparedPolicy } from "./preparation.ts";
 import { type Verification, verifyBundle } from "./signing/verify.ts";
 import type { Look } from "./sources/source.ts";
 
@@ -45,15 +45,17 @@ export async function prepared(
   candidates: readonly (PolicyData | undefined)[],
 ): Promise<PreparedPolicy> {
   let fault: unknown;
+  let mayPass = false;
   for (const data of new Set(candidates)) {
     if (data === undefined) continue;
     try {
       return await pdp.prepare(bundle, data);
     } catch (error) {
       fault ??= error;
+      mayPass ||= isSlowTrial(error);
     }
   }
   const isData = fault instanceof LockkeeperError && fault.code === "configuration";
   const message = fault instanceof Error ? fault.message : "There is no data for the policies.";
-  throw new BundleRefusal(isData ? "data-unfit" : "bundle-not-working", message, { cause: fault });
+  throw new BundleRefusal(isData ? "data-unfit" : "bundle-not-working", message, { cause: fault, mayPass });
 }

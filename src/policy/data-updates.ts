@@ -4,8 +4,9 @@ import { BundleRefusal } from "./bundle-refusal.ts";
 import { type DataSource, dataDigest, type PolicyData } from "./data.ts";
 import type { DataShelf } from "./data-shelf.ts";
 import type { PolicyDecisionPoint } from "./pdp.ts";
-import type { PreparedPolicy } from "./preparation.ts";
+import { isSlowTrial, type PreparedPolicy } from "./preparation.ts";
 import { type Enforcement, putInForce } from "./put-in-force.ts";
+import { SeenVersion } from "./seen-version.ts";
 import type { PolicyTroubles } from "./update-troubles.ts";
 
 interface DataUpdatesOptions extends Enforcement {
@@ -18,11 +19,12 @@ interface DataUpdatesOptions extends Enforcement {
 /** Keeps the site's data up to date, beside the bundle that is in force. */
 export class DataUpdates {
   readonly #options: DataUpdatesOptions;
-  #version: string | undefined;
+  readonly #seen: SeenVersion;
   #newest: PolicyData | undefined;
 
   constructor(options: DataUpdatesOptions) {
     this.#options = options;
+    this.#seen = new SeenVersion(options.clock);
   }
 
   /** The newest data that could be read, in force or not: it may fit the next bundle. */
@@ -47,7 +49,7 @@ export class DataUpdates {
   open(): void {
     const looked = this.#options.source.look(undefined);
     this.#newest = looked?.data;
-    this.#version = looked?.version;
+    this.#seen.see(looked?.version, false);
   }
 
   /**
@@ -62,8 +64,8 @@ export class DataUpdates {
     this.#newest = data;
     if (dataDigest(data) !== dataDigest(active.data)) {
       const next = await this.#prepared(active, data);
-      if (next === undefined) {
-        this.#version = version;
+      if (next instanceof BundleRefusal) {
+        this.#seen.see(version, next.mayPass);
         return true;
       }
       // Other policies decide by now: the next look makes it ready with those.
@@ -72,7 +74,7 @@ export class DataUpdates {
       this.#options.troubles.recovered("data");
     }
     await this.newestIsInForce();
-    this.#version = version;
+    this.#seen.see(version, false);
     return true;
   }
 
@@ -85,31 +87,27 @@ export class DataUpdates {
 
   /** What is there is looked at again as if it were new. */
   forget(): void {
-    this.#version = undefined;
+    this.#seen.forget();
   }
 
   #read(): ReturnType<DataSource["look"]> {
     try {
-      return this.#options.source.look(this.#version);
+      return this.#options.source.look(this.#seen.current);
     } catch (error) {
       if (!(error instanceof LockkeeperError)) throw error;
       this.#refuse(error, error.message);
       // It may come back as it was, with the version that it had.
-      this.#version = undefined;
+      this.#seen.forget();
       return undefined;
     }
   }
 
-  async #prepared({ bundle }: PreparedPolicy, data: PolicyData): Promise<PreparedPolicy | undefined> {
-    if (this.#options.shelf.isQuarantined(bundle, data)) {
-      this.#refuseQuarantined(bundle, data);
-      return undefined;
-    }
+  async #prepared({ bundle }: PreparedPolicy, data: PolicyData): Promise<PreparedPolicy | BundleRefusal> {
+    if (this.#options.shelf.isQuarantined(bundle, data)) return this.#refuseQuarantined(bundle, data);
     try {
       return await this.#options.pdp.prepare(bundle, data);
     } catch (error) {
-      this.#refuse(error, dataDigest(data), bundle.revision);
-      return undefined;
+      return this.#refuse(error, dataDigest(data), bundle.revision);
     }
   }
 
@@ -132,14 +130,15 @@ export class DataUpdates {
     }
   }
 
-  #refuseQuarantined({ revision }: Bundle, data: PolicyData): void {
+  #refuseQuarantined({ revision }: Bundle, data: PolicyData): BundleRefusal {
     const message = `With this data the policies ${revision} were too slow in service, so it is quarantined.`;
-    this.#refuse(new Error(message), dataDigest(data), revision);
+    return this.#refuse(new Error(message), dataDigest(data), revision);
   }
 
-  #refuse(error: unknown, what: string, revision?: string): void {
+  #refuse(error: unknown, what: string, revision?: string): BundleRefusal {
     const message = error instanceof Error ? error.message : String(error);
-    const refusal = new BundleRefusal("data-unfit", message, { cause: error });
+    const refusal = new BundleRefusal("data-unfit", message, { cause: error, mayPass: isSlowTrial(error) });
     this.#options.troubles.refuse("data", refusal, { what, revision });
+    return refusal;
   }
 }

@@ -105,6 +105,7 @@ export class BundleShelf {
       throw new BundleRefusal(
         "bundle-postdated",
         `The bundle ${revision} says that it was built at ${time(createdAt)}, and here it is ${time(now)}. Set the clock that is wrong; if it is that of the build, build the bundle again.`,
+        { mayPass: true },
       );
     }
     if (revision === this.#options.allowRollbackTo) return;

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { readArchive } from "../../src/policy/archive.ts";
 import { dataFile } from "../../src/policy/data.ts";
 import type { PolicyInput } from "../../src/policy/input.ts";
@@ -371,6 +371,73 @@ describe("what is remembered", () => {
   });
 });
 
+describe("a bundle that may be found good later", () => {
+  const MINUTE_MS = 60_000;
+  /** Looks, and looks again after so many milliseconds. */
+  const lookAfter = async (ms: number) => {
+    living.clock.advance(ms);
+    await living.look();
+  };
+
+  it("is tried again after a minute where its trial was slow, and is told of once", async () => {
+    living.publish(await release("r2", 2));
+    living.pace.step = 51;
+    await living.look();
+    expect(living.updates.state().trouble?.code).toBe("bundle-not-working");
+    await lookAfter(MINUTE_MS);
+    living.pace.step = 0;
+    await lookAfter(2 * MINUTE_MS - 1);
+    expect(living.pdp.revision).toBe("r1");
+    await lookAfter(1);
+    expect(living.pdp.revision).toBe("r2");
+    expect(living.updates.state().trouble).toBeUndefined();
+    expect(await living.recorded()).toEqual(["refused r2 bundle-not-working", "activated r2"]);
+  });
+
+  it("is tried less and less often while it is slow, up to once an hour, and another one at once", async () => {
+    living.publish(await release("r2", 2));
+    living.pace.step = 51;
+    const tried = vi.spyOn(living.pdp, "prepare");
+    const minutes: number[] = [];
+    for (let minute = 0; minute <= 200; minute++) {
+      const before = tried.mock.calls.length;
+      await lookAfter(minute === 0 ? 0 : MINUTE_MS);
+      if (tried.mock.calls.length > before) minutes.push(minute);
+    }
+    expect(minutes).toEqual([0, 1, 3, 7, 15, 31, 63, 123, 183]);
+    living.pace.step = 0;
+    living.publish(await release("r3", 3));
+    await living.look();
+    expect(living.pdp.revision).toBe("r3");
+  });
+
+  it("is tried again where its date was ahead of the clock", async () => {
+    living.publish(await release("r9", today + 6));
+    await living.look();
+    expect(living.updates.state().trouble?.code).toBe("bundle-postdated");
+    await lookAfter(MINUTE_MS);
+    expect(living.pdp.revision).toBe("r9");
+  });
+
+  it("is tried again when the clock is set back too", async () => {
+    living.publish(await release("r2", 2));
+    living.pace.step = 51;
+    await living.look();
+    living.pace.step = 0;
+    await lookAfter(-24 * 60 * MINUTE_MS);
+    expect(living.pdp.revision).toBe("r2");
+  });
+
+  it("is not one that is wrong by what it holds", async () => {
+    const cases = [{ name: "all may", input: oncall, allow: true }];
+    living.publish(await release("r2", 2, { selfTest: { cases, data: data({}) } }));
+    const tried = vi.spyOn(living.pdp, "prepare");
+    await living.look();
+    await lookAfter(24 * 60 * MINUTE_MS);
+    expect(tried).toHaveBeenCalledTimes(1);
+  });
+});
+
 describe("a bundle that is slow in service", () => {
   async function quarantine(): Promise<void> {
     living.publish(await release("r2", 2));
@@ -440,6 +507,19 @@ describe("the site's data", () => {
     expect(living.updates.state().trouble?.code).toBe("data-unfit");
     write(data({ "sandbox oncall": ["oncall"] }));
     await living.lookForData();
+    expect(living.updates.state().trouble).toBeUndefined();
+  });
+
+  it("whose trial was slow is tried again after a minute", async () => {
+    write(data({}));
+    living.pace.step = 51;
+    await living.lookForData();
+    living.pace.step = 0;
+    await living.lookForData();
+    expect(living.updates.state().trouble?.code).toBe("data-unfit");
+    living.clock.advance(60_000);
+    await living.lookForData();
+    expect(living.pdp.active?.data).toEqual(data({}));
     expect(living.updates.state().trouble).toBeUndefined();
   });
 
