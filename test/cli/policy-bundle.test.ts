@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { policyBuild } from "../../src/cli/policy-build.ts";
 import { policySign, policyTest, policyVerify } from "../../src/cli/policy-bundle.ts";
@@ -62,6 +62,47 @@ describe("lockkeeper policy build", () => {
     );
     await expect(build({ createdAt: "yesterday" })).rejects.toEqual(fault("configuration", /--created-at/));
     expect(readFileSync(bundle())).toEqual(bytes);
+  });
+});
+
+describe("lockkeeper policy build of a self-test that no gateway would take", () => {
+  async function faultsOf(selfTest: string): Promise<string[]> {
+    cpSync("policies", folder.path("policies"), { recursive: true });
+    writeFileSync(folder.path("policies", "selftest.json"), selfTest);
+    const error = await build({ folder: folder.path("policies") }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "policy-unavailable" });
+    expect(existsSync(bundle())).toBe(false);
+    const [first = "", ...faults] = (error as Error).message.split("\n");
+    expect(first).toContain(`${folder.path("policies", "selftest.json")} is no`);
+    return faults;
+  }
+
+  it("says where and why, with the names of the cases, and writes nothing", async () => {
+    const good = { name: "good", input: {}, allow: true };
+    const cases = [
+      good,
+      { ...good, name: "bad", reason: ["x"] },
+      { ...good, allow: "yes", needs: ["usr"] },
+      { input: {} },
+    ];
+    expect(await faultsOf(JSON.stringify({ data: {}, cases }))).toEqual([
+      'cases[1] ("bad"): Unrecognized key: "reason"',
+      'cases[2].allow ("good"): Invalid input: expected boolean, received string',
+      expect.stringMatching(/^cases\[2\]\.needs\[0\] \("good"\): Invalid option: expected one of /),
+      "cases[3].name: Invalid input: expected string, received undefined",
+      "cases[3].allow: Invalid input: expected boolean, received undefined",
+    ]);
+  });
+
+  it.each([
+    [
+      '{"case": []}',
+      ["cases: Invalid input: expected array, received undefined", 'at the top: Unrecognized key: "case"'],
+    ],
+    ["[]", ["at the top: Invalid input: expected object, received array"]],
+    ["{", []],
+  ])("says so of %s", async (selfTest, faults) => {
+    expect(await faultsOf(selfTest)).toEqual(faults);
   });
 });
 
