@@ -7,15 +7,20 @@ export interface Proofs {
   readonly apiKey?: (key: string) => Principal;
   /** Throws `unauthenticated`, or `authentication-unavailable` when an issuer's keys cannot be had. */
   readonly accessToken?: (token: string) => Promise<Principal>;
-  /** Throws `unauthenticated`, or `authentication-unavailable` when AWS cannot be asked. */
-  readonly callerIdentity?: (proof: string) => Promise<Principal>;
+  /**
+   * Throws `unauthenticated`, `rate-limited` when too many proofs of the source are being looked at, or
+   * `authentication-unavailable` when AWS cannot be asked.
+   */
+  readonly callerIdentity?: (proof: string, sourceIp: string) => Promise<Principal>;
   /** The sandbox's well-known tokens; only its own start-up passes them in. */
   readonly sandboxTokens?: ReadonlyMap<string, Principal>;
 }
 
-/** As a request sent it: hostile. */
 interface AuthenticationRequest {
+  /** As it was sent: hostile. */
   readonly authorization: string | undefined;
+  /** The canonical address that it came from. */
+  readonly sourceIp: string;
 }
 
 export type Authenticate = (request: AuthenticationRequest) => Promise<Principal>;
@@ -32,18 +37,18 @@ const awsSts = /^aws-sts ([A-Za-z0-9_-]+)$/i;
 /**
  * Finds out who is calling. The scheme and the token's shape say which kind of proof it is, so no kind is tried in another's place.
  *
- * @returns a function that throws LockkeeperError `unauthenticated`, or `audit-unreadable` and
+ * @returns a function that throws LockkeeperError `unauthenticated`, or `audit-unreadable`, `rate-limited` and
  *   `authentication-unavailable` where that cannot be known; none of them holds any of what was sent
  */
 export function createAuthenticator(proofs: Proofs): Authenticate {
   const { apiKey, accessToken, callerIdentity, sandboxTokens } = proofs;
-  return async ({ authorization }) => {
+  return async ({ authorization, sourceIp }) => {
     if (authorization === undefined) throw credentialsMissing();
     if (authorization.length > MAX_HEADER_LENGTH) throw unauthenticated("Authorization is too long");
     const stsProof = awsSts.exec(authorization)?.[1];
     if (stsProof !== undefined) {
       if (callerIdentity === undefined) throw unauthenticated("STS proofs are not accepted here");
-      return callerIdentity(stsProof);
+      return callerIdentity(stsProof, sourceIp);
     }
     const token = bearerToken(authorization);
     if (token.startsWith("lk_")) {

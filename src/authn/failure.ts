@@ -22,6 +22,15 @@ export function credentialsMissing(): LockkeeperError {
   );
 }
 
+/** A source that has proofs enough on their way; whether this one holds, nobody has looked. */
+export function tooManyProofs(): LockkeeperError {
+  return new LockkeeperError(
+    "rate-limited",
+    "Too many AWS proofs from your address are being checked at once; ask again in a second.",
+    { retryAfter: 1 },
+  );
+}
+
 /** A caller whose proof may well hold is told that it could not be looked at, and nothing of why. */
 export function authenticationUnavailable(cause: unknown): LockkeeperError {
   return new LockkeeperError(

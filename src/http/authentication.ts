@@ -8,7 +8,7 @@ export interface AuthenticationOptions {
   readonly authenticate: Authenticate;
   /** A failure is counted against its source, and against nobody who can prove who they are. */
   readonly limits: Pick<Limits, "failed">;
-  readonly refusals: Pick<Refusals, "failedAuthentication">;
+  readonly refusals: Pick<Refusals, "failedAuthentication" | "rateLimited">;
 }
 
 /** Nothing behind this runs without a principal. The body has not been read yet. */
@@ -16,12 +16,17 @@ export function authentication({ authenticate, limits, refusals }: Authenticatio
   return async (request, response, next) => {
     const { state } = request;
     const { authorization } = request.headers;
+    const { sourceIp } = state.context;
     try {
-      state.principal = await authenticate({ authorization });
+      state.principal = await authenticate({ authorization, sourceIp });
     } catch (error) {
+      // Nobody has looked whether its proof holds, so it is no failed authentication.
+      if (error instanceof LockkeeperError && error.code === "rate-limited") {
+        refusals.rateLimited({ quota: "unverifiedProofs", sourceIp });
+      }
       if (error instanceof LockkeeperError && error.code === "unauthenticated") {
-        refusals.failedAuthentication(state.context.sourceIp);
-        await limits.failed(state.context.sourceIp);
+        refusals.failedAuthentication(sourceIp);
+        await limits.failed(sourceIp);
         response.setHeader(
           "WWW-Authenticate",
           authorization === undefined ? challenge : `${challenge}, error="invalid_token"`,

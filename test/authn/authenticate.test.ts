@@ -10,6 +10,7 @@ import { TestClock } from "../fixture/clock.ts";
 import { allOf, refusal } from "../fixture/errors.ts";
 
 const clock = new TestClock();
+const sourceIp = "192.0.2.1";
 const keyPrincipal = { id: "ci", issuer: "lockkeeper", kind: "service", groups: [], authn: "api-key" } as const;
 const { key, stored } = createApiKey({ principal: keyPrincipal, now: clock.now() });
 const tokenPrincipal: Principal = {
@@ -33,7 +34,7 @@ async function authenticator({ sandbox = false } = {}) {
     },
     ...(sandbox && { sandboxTokens: sandboxTokens("127.0.0.1") }),
   });
-  return { tried, ask: (authorization: string | undefined) => authenticate({ authorization }) };
+  return { tried, ask: (authorization: string | undefined) => authenticate({ authorization, sourceIp }) };
 }
 
 describe("the Authorization header", () => {
@@ -96,13 +97,13 @@ describe("the AWS-STS scheme", () => {
   function stsAuthenticator() {
     const tried: string[] = [];
     const authenticate = createAuthenticator({
-      callerIdentity: async (proof) => {
-        tried.push(proof);
+      callerIdentity: async (proof, source) => {
+        tried.push(`${proof} from ${source}`);
         return awsPrincipal;
       },
       accessToken: async () => tokenPrincipal,
     });
-    return { tried, ask: (authorization: string) => authenticate({ authorization }) };
+    return { tried, ask: (authorization: string) => authenticate({ authorization, sourceIp }) };
   }
 
   test("leads to AWS's proof, whatever its case, and nothing else does", async () => {
@@ -110,7 +111,7 @@ describe("the AWS-STS scheme", () => {
     expect(await ask("AWS-STS eyJ_-0")).toEqual(awsPrincipal);
     expect(await ask("aws-sts eyJ_-0")).toEqual(awsPrincipal);
     expect(await ask("Bearer eyJ_-0")).toEqual(tokenPrincipal);
-    expect(tried).toEqual(["eyJ_-0", "eyJ_-0"]);
+    expect(tried).toEqual(["eyJ_-0 from 192.0.2.1", "eyJ_-0 from 192.0.2.1"]);
   });
 
   test.each([
@@ -152,12 +153,12 @@ describe("what the configuration does not open", () => {
         return tokenPrincipal;
       },
     });
-    expect((await refusal(noKeys({ authorization: `Bearer ${key}` }))).code).toBe("unauthenticated");
+    expect((await refusal(noKeys({ authorization: `Bearer ${key}`, sourceIp }))).code).toBe("unauthenticated");
     expect(tried).toEqual([]);
     const nothing = createAuthenticator({});
     const errors = await Promise.all(
       [`Bearer ${key}`, "Bearer good.access.token", "Bearer sandbox-admin"].map((authorization) =>
-        refusal(nothing({ authorization })),
+        refusal(nothing({ authorization, sourceIp })),
       ),
     );
     expect(new Set(errors.map(({ message }) => message)).size).toBe(1);

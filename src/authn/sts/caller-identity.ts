@@ -1,7 +1,8 @@
 import type { Clock } from "../../clock.ts";
 import type { StsConfig } from "../../config.ts";
 import { LockkeeperError } from "../../errors.ts";
-import { authenticationUnavailable } from "../failure.ts";
+import { authenticationUnavailable, tooManyProofs } from "../failure.ts";
+import { networkOf } from "../ip-address.ts";
 import type { Principal } from "../principal.ts";
 import { createStsClient } from "./ask-sts.ts";
 import { principalOfAwsIdentity } from "./aws-identity.ts";
@@ -23,8 +24,16 @@ interface Verified {
   readonly until: number;
 }
 
+interface Question {
+  /** What counts as one source, see `networkOf`. */
+  readonly source: string;
+  readonly answer: Promise<Principal>;
+}
+
 /** Questions that are on their way or wait for a connection. */
 const MAX_PENDING = 64;
+/** Of them, those of one source: half of the connections, so that it takes neither them nor the places from the others. */
+const MAX_PENDING_PER_SOURCE = 8;
 const MAX_VERIFIED = 1_000;
 
 /**
@@ -32,16 +41,22 @@ const MAX_VERIFIED = 1_000;
  * that signature who it is, and its answer is the principal. A proof that held is remembered until five minutes from its
  * date, so for that long a key that was switched off meanwhile still opens this door.
  *
- * @returns a function of the proof in an `AWS-STS` Authorization header (hostile) that throws LockkeeperError
- *   `unauthenticated`, or `authentication-unavailable` when STS cannot be asked
+ * Everybody can write a proof that only STS can tell from a right one. So each source has a few questions at a time, and
+ * a flood of forged ones leaves room for those of others.
+ *
+ * @returns a function of the proof in an `AWS-STS` Authorization header (hostile) and the canonical address that it came
+ *   from, which throws LockkeeperError `unauthenticated`, `rate-limited` when the source has too many questions open, or
+ *   `authentication-unavailable` when STS cannot be asked
  */
-export function createCallerIdentityProof(options: CallerIdentityOptions): (text: string) => Promise<Principal> {
+export function createCallerIdentityProof(
+  options: CallerIdentityOptions,
+): (text: string, sourceIp: string) => Promise<Principal> {
   const { sts, ownAccount, clock, onFailure } = options;
   const { endpoint, timeoutMs } = sts;
   const readProof = createProofReader({ ...sts, stsHost: new URL(endpoint).host });
   const askSts = createStsClient({ endpoint, timeoutMs });
   const verified = new Map<string, Verified>();
-  const pending = new Map<string, Promise<Principal>>();
+  const pending = new Map<string, Question>();
 
   async function ask({ headers, signedAt, digest }: IdentityProof): Promise<Principal> {
     const askedAt = clock.now();
@@ -68,16 +83,24 @@ export function createCallerIdentityProof(options: CallerIdentityOptions): (text
     verified.set(digest, entry);
   }
 
-  return async (text) => {
+  function isTooMany(source: string): boolean {
+    let own = 0;
+    for (const question of pending.values()) if (question.source === source) own += 1;
+    return own >= MAX_PENDING_PER_SOURCE;
+  }
+
+  return async (text, sourceIp) => {
     const now = clock.now();
     const proof = readProof(text, now);
     const known = verified.get(proof.digest);
     if (known !== undefined && now <= known.until) return known.principal;
     const asked = pending.get(proof.digest);
-    if (asked !== undefined) return asked;
+    if (asked !== undefined) return asked.answer;
+    const source = networkOf(sourceIp);
+    if (isTooMany(source)) throw tooManyProofs();
     if (pending.size >= MAX_PENDING) throw authenticationUnavailable(new Error("too many questions to STS at a time"));
-    const question = ask(proof);
-    pending.set(proof.digest, question);
-    return question;
+    const answer = ask(proof);
+    pending.set(proof.digest, { source, answer });
+    return answer;
   };
 }

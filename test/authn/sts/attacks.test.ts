@@ -1,6 +1,5 @@
 import { hash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createCallerIdentityProof } from "../../../src/authn/sts/caller-identity.ts";
 import type { StsConfig } from "../../../src/config.ts";
 import type { Signing } from "../../aws/sigv4/signer.ts";
 import { TestClock } from "../../fixture/clock.ts";
@@ -15,6 +14,7 @@ import {
   type Headers,
   headersIn,
   proofOf,
+  proverFrom,
   stsConfig,
   tampered,
 } from "./proofs.ts";
@@ -25,13 +25,13 @@ const MINUTE = 60_000;
 let clock: TestClock;
 let sts: StrictSts;
 let config: StsConfig;
-let prove: ReturnType<typeof createCallerIdentityProof>;
+let prove: ReturnType<typeof proverFrom>;
 let proof: string;
 beforeEach(async () => {
   clock = new TestClock();
   sts = await new StrictSts([alice, bob], clock).listen();
   config = stsConfig(sts.url);
-  prove = createCallerIdentityProof({ sts: config, ownAccount: account, clock });
+  prove = proverFrom({ sts: config, ownAccount: account, clock });
   proof = await proofOf(alice, config, clock.now());
 });
 afterEach(() => sts.close());

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { whoAmI } from "../../../src/cli/look-up.ts";
 import { createClient } from "../../../src/client/client.ts";
 import { systemClock } from "../../../src/clock.ts";
@@ -85,6 +85,27 @@ describe("a caller whom AWS vouches for", () => {
   test("gets 401 with a wrong secret", async () => {
     const { status } = await switchOff({ ...alice, secretAccessKey: "wrong" }, "Bob", "AKIAIOSFODNN7EXAMPLE");
     expect(status).toBe(401);
+  });
+
+  test("gets 429 when its address has as many proofs looked at as it may, which is on record", async () => {
+    const opened = Promise.withResolvers<void>();
+    sts.before = () => opened.promise;
+    const forgery = (n: number) => ({ ...alice, secretAccessKey: `guess ${n}` });
+    const forgeries = Array.from({ length: 8 }, (_, n) => switchOff(forgery(n), "Bob", "AKIAIOSFODNN7EXAMPLE"));
+    await vi.waitFor(() => expect(sts.received).toHaveLength(8), { timeout: 20_000, interval: 20 });
+    const refused = await switchOff(alice, "Bob", "AKIAIOSFODNN7EXAMPLE");
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "1"]);
+    opened.resolve();
+    expect((await Promise.all(forgeries)).map(({ status }) => status)).toEqual(Array(8).fill(401));
+    expect((await switchOff(alice, "Bob", "AKIAIOSFODNN7EXAMPLE")).status).toBe(201);
+    await gateway.close();
+    const database = openToRead(folder.database);
+    const counted = database
+      .prepare("SELECT CAST(body AS TEXT) AS body FROM records WHERE code = 'lockkeeper.rate-limited'")
+      .all()
+      .map(({ body }) => JSON.parse(String(body)));
+    database.close();
+    expect(counted).toMatchObject([{ count: 1, status_code: "unverifiedProofs", src_endpoint: { ip: "127.0.0.1" } }]);
   });
 
   test("gets 503 while AWS cannot be asked", async () => {

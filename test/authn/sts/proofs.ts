@@ -1,4 +1,6 @@
 import { stsAuthorization } from "../../../docs/examples/sts-proof.ts";
+import type { Principal } from "../../../src/authn/principal.ts";
+import { type CallerIdentityOptions, createCallerIdentityProof } from "../../../src/authn/sts/caller-identity.ts";
 import type { StsConfig } from "../../../src/config.ts";
 import { type Signing, signed } from "../../aws/sigv4/signer.ts";
 
@@ -29,6 +31,12 @@ export function stsConfig(endpoint: string, changes: Partial<StsConfig> = {}): S
     timeoutMs: 5_000,
     ...changes,
   };
+}
+
+/** What looks at proofs, of callers at one address where none is named. */
+export function proverFrom(options: CallerIdentityOptions): (proof: string, sourceIp?: string) => Promise<Principal> {
+  const prove = createCallerIdentityProof(options);
+  return (proof, sourceIp = "192.0.2.1") => prove(proof, sourceIp);
 }
 
 /** The proof of a caller who does everything as the documentation says. */

@@ -1,11 +1,21 @@
 import { spawnSync } from "node:child_process";
 import { beforeAll, describe, expect, test } from "vitest";
-import { createCallerIdentityProof } from "../../../src/authn/sts/caller-identity.ts";
 import type { StsConfig } from "../../../src/config.ts";
 import { TestClock } from "../../fixture/clock.ts";
 import { refusal } from "../../fixture/errors.ts";
 import { checksSignatures, motoCallers } from "./moto-accounts.ts";
-import { account, alice, basicDate, bob, type Headers, headersIn, proofOf, stsConfig, tampered } from "./proofs.ts";
+import {
+  account,
+  alice,
+  basicDate,
+  bob,
+  type Headers,
+  headersIn,
+  proofOf,
+  proverFrom,
+  stsConfig,
+  tampered,
+} from "./proofs.ts";
 import { StrictSts } from "./strict-sts.ts";
 
 /** Where moto listens; without it, the suite runs against a stand-in of the tests' own. */
@@ -33,11 +43,11 @@ async function callersOf(endpoint: string | undefined): Promise<Callers> {
 describe(`AWS callers before ${moto === undefined ? "a strict STS" : `moto at ${moto}`}`, () => {
   let callers: Callers;
   let config: StsConfig;
-  let prove: ReturnType<typeof createCallerIdentityProof>;
+  let prove: ReturnType<typeof proverFrom>;
   beforeAll(async () => {
     callers = await callersOf(moto);
     config = stsConfig(callers.endpoint, { accounts: [account], trustUserNames: true });
-    prove = createCallerIdentityProof({ sts: config, ownAccount: account, clock });
+    prove = proverFrom({ sts: config, ownAccount: account, clock });
     return callers.close;
   });
   const user = (id: string, userName: string) => ({
@@ -82,7 +92,7 @@ describe(`AWS callers before ${moto === undefined ? "a strict STS" : `moto at ${
 
   test("are refused in an account that is not let in", async () => {
     const sts = { ...config, accounts: ["210987654321"] };
-    const elsewhere = createCallerIdentityProof({ sts, ownAccount: account, clock });
+    const elsewhere = proverFrom({ sts, ownAccount: account, clock });
     expect((await refusal(elsewhere(await proof()))).code).toBe("unauthenticated");
   });
 
@@ -134,7 +144,7 @@ describe(`AWS callers before ${moto === undefined ? "a strict STS" : `moto at ${
   });
 
   test.runIf(python)("may sign with botocore, as the documentation has it", async () => {
-    const prover = createCallerIdentityProof({ sts: config, ownAccount: account, clock: { now: Date.now } });
+    const prover = proverFrom({ sts: config, ownAccount: account, clock: { now: Date.now } });
     const { alice: key, role = { ...key, sessionToken: "" } } = callers;
     const signedBy = (credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string }) => {
       const { accessKeyId, secretAccessKey, sessionToken } = credentials;
