@@ -14,6 +14,12 @@ from botocore.awsrequest import AWSRequest
 from botocore.session import get_session
 
 
+def host_of(endpoint):
+    """The host as the gateway names it to STS: in lower case, without the scheme's own port."""
+    scheme, netloc, *_ = urlsplit(endpoint)
+    return netloc.lower().removesuffix({"https": ":443", "http": ":80"}[scheme])
+
+
 def sts_authorization(endpoint, region, server_id, credentials):
     """The value of the Authorization header: the headers of a signed GetCallerIdentity request. Good for five minutes."""
     request = AWSRequest(
@@ -21,7 +27,7 @@ def sts_authorization(endpoint, region, server_id, credentials):
         url=endpoint.rstrip("/") + "/",
         data="Action=GetCallerIdentity&Version=2011-06-15",
         headers={
-            "host": urlsplit(endpoint).netloc,
+            "host": host_of(endpoint),
             "content-type": "application/x-www-form-urlencoded",
             "x-lockkeeper-server-id": server_id,
         },

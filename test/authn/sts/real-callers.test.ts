@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { beforeAll, describe, expect, test } from "vitest";
+import { createProofReader } from "../../../src/authn/sts/identity-proof.ts";
 import type { StsConfig } from "../../../src/config.ts";
 import { TestClock } from "../../fixture/clock.ts";
 import { refusal } from "../../fixture/errors.ts";
@@ -143,25 +144,43 @@ describe(`AWS callers before ${moto === undefined ? "a strict STS" : `moto at ${
     expect((await refusal(prove(await make()))).code).toBe("unauthenticated");
   });
 
+  /** Signs with botocore, as the documentation has it. */
+  const signedBy = (
+    credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string },
+    { endpoint, region, serverId } = config,
+  ) => {
+    const { accessKeyId, secretAccessKey, sessionToken } = credentials;
+    const env = {
+      PATH: process.env["PATH"],
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      ...(sessionToken && { AWS_SESSION_TOKEN: sessionToken }),
+    };
+    const args = ["docs/examples/sts_proof.py", endpoint, region, serverId];
+    const { stdout, stderr, status } = spawnSync(python ?? "", args, { env, encoding: "utf8" });
+    expect([status, stderr]).toEqual([0, ""]);
+    return stdout.trim().replace(/^AWS-STS /, "");
+  };
+
   test.runIf(python)("may sign with botocore, as the documentation has it", async () => {
     const prover = proverFrom({ sts: config, ownAccount: account, clock: { now: Date.now } });
     const { alice: key, role = { ...key, sessionToken: "" } } = callers;
-    const signedBy = (credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string }) => {
-      const { accessKeyId, secretAccessKey, sessionToken } = credentials;
-      const env = {
-        PATH: process.env["PATH"],
-        AWS_ACCESS_KEY_ID: accessKeyId,
-        AWS_SECRET_ACCESS_KEY: secretAccessKey,
-        ...(sessionToken && { AWS_SESSION_TOKEN: sessionToken }),
-      };
-      const args = ["docs/examples/sts_proof.py", config.endpoint, config.region, config.serverId];
-      const { stdout, stderr, status } = spawnSync(python ?? "", args, { env, encoding: "utf8" });
-      expect([status, stderr]).toEqual([0, ""]);
-      return stdout.trim().replace(/^AWS-STS /, "");
-    };
     expect(await prover(signedBy(key))).toEqual(user("user/team/alice", "alice"));
     if (moto) expect(await prover(signedBy(role))).toMatchObject({ id: "assumed-role/deployer", kind: "service" });
     const wrong = signedBy({ ...key, secretAccessKey: "wrong" });
     expect((await refusal(prover(wrong))).code).toBe("unauthenticated");
+  });
+
+  test.each([
+    ["https://sts.example.com:443", "sts.example.com"],
+    ["https://STS.example.com:8443/", "sts.example.com:8443"],
+    ["http://[::1]:80", "[::1]"],
+  ])("sign for the host of %s as a gateway asks it", async (endpoint, stsHost) => {
+    const sts = { ...config, endpoint };
+    const { serverId, region } = sts;
+    expect(new URL(endpoint).host).toBe(stsHost);
+    const read = createProofReader({ stsHost, region, serverId });
+    const proofs = [await proofOf(alice, sts, Date.now()), ...(python ? [signedBy(alice, sts)] : [])];
+    for (const proof of proofs) expect(read(proof, Date.now()).headers["host"]).toBe(stsHost);
   });
 });
