@@ -63,13 +63,15 @@ export function makeEncryptionKey(output: Output, file: string): void {
   output.note(`      encryptionKeyFile: ${file}`);
   output.note("");
   output.note("If it follows another one, name that in formerEncryptionKeyFiles, restart every gateway, and run");
-  output.note("lockkeeper keys rotate-encryption. The key's id:");
+  output.note("lockkeeper keys rotate-encryption. If that one has leaked, this is not enough:");
+  output.note("the secrets stay the same, so revoke its key pairs and make new ones. The key's id:");
   output.print(id);
 }
 
 /**
  * `lockkeeper keys rotate-encryption`: encrypts the secrets of all key pairs under the first of the configured keys, each
- * with a record, so that former ones can be dropped. What is interrupted can be run again.
+ * with a record, so that former ones can be dropped. The secrets stay the same, so it does not help against a key that
+ * has leaked. What is interrupted can be run again.
  * @throws LockkeeperError with a sentence for the terminal, when some could not be; the others are done then
  */
 export async function rotateEncryption(options: AwsKeyCommandOptions): Promise<void> {
@@ -102,6 +104,11 @@ export async function rotateEncryption(options: AwsKeyCommandOptions): Promise<v
   output.note(
     "None is encrypted under another key now: authn.awsKeys.formerEncryptionKeyFiles can go, and their keys too.",
   );
+  output.note(
+    "The secrets are the same as before. If a former key has leaked, this does not help: whoever also has a copy",
+  );
+  output.note("of the database knows them. Revoke its key pairs (lockkeeper keys revoke ID), and make new ones");
+  output.note("(lockkeeper keys create --aws).");
 }
 
 function configured({ encryption }: AwsKeyCommandOptions): EncryptionKeys {

@@ -121,7 +121,9 @@ export const configSchema = z.strictObject({
             .array(text)
             .max(8)
             .default([])
-            .describe("Keys before it, until `lockkeeper keys rotate-encryption` has run."),
+            .describe(
+              "Keys before it, until `lockkeeper keys rotate-encryption` has run. That is not enough for one that has leaked, see docs/audit-maintenance.md.",
+            ),
         })
         .optional(),
       sts: stsSchema,

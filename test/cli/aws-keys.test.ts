@@ -223,6 +223,15 @@ describe("keys rotate-encryption", () => {
     expect(noted.join("\n")).toContain(`Encrypted anew under ${next.id}: 2 key pairs.`);
   });
 
+  test("leaves the secrets as they are, and says what to do when a key has leaked", async () => {
+    await create();
+    noted.length = 0;
+    await rotateEncryption(options(rotated));
+    const said = noted.join(" ");
+    expect(said).toContain("The secrets are the same as before. If a former key has leaked, this does not help");
+    expect(said).toContain("Revoke its key pairs (lockkeeper keys revoke ID), and make new ones");
+  });
+
   test("can be run again, and does nothing then", async () => {
     const { id } = await create();
     await rotateEncryption(options(rotated));
@@ -256,6 +265,7 @@ describe("keys encryption-key", () => {
     expect(printed).toEqual([expect.stringMatching(/^[0-9a-f]{16}$/)]);
     expect([...printed, ...noted].join("\n")).not.toContain(key);
     expect(noted.join("\n")).toContain(`encryptionKeyFile: ${file}`);
+    expect(noted.join(" ")).toContain("If that one has leaked, this is not enough");
     const error = await refusal(() => makeEncryptionKey(output, file));
     expect(error.message).toContain("is there already, and is not replaced");
     expect(readFileSync(file, "utf8").trim()).toBe(key);
