@@ -9,9 +9,9 @@ const keyName = z
   })
   .optional();
 
-const verifierKey = z.string().regex(/^[^\s+]{1,255}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44,2000}={0,2}$/, {
-  error: "Give a public key as `lockkeeper audit keygen` prints it: name+1234abcd+base64.",
-});
+/** Verifier key of c2sp.org/signed-note. @param error says where such a key comes from */
+const verifierKey = (error: string) =>
+  z.string().regex(/^[^\s+]{1,255}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44,2000}={0,2}$/, { error });
 
 /** Where the newest checkpoint goes, so that a log which was cut or exchanged is recognised. */
 const outsideSchema = z
@@ -22,7 +22,9 @@ const outsideSchema = z
     witness: z
       .strictObject({
         url: url.describe("Submission prefix of a C2SP witness (c2sp.org/tlog-witness)."),
-        publicKey: verifierKey.describe("The witness's public key; its cosignatures are checked with it."),
+        publicKey: verifierKey(
+          "Give the witness's public key, which its operator publishes: name+1234abcd+base64. It is not the log's own.",
+        ).describe("The witness's public key, from its operator; its cosignatures are checked with it."),
       })
       .optional(),
     intervalMs: milliseconds(100, 1_000, "Pause between two looks for a newer checkpoint to send"),
@@ -48,7 +50,7 @@ export const auditSchema = z
         "Required: the key that signs the log's heads, as `lockkeeper audit keygen` makes it. Keep a copy of its public key elsewhere.",
       ),
     formerKeys: z
-      .array(verifierKey)
+      .array(verifierKey("Give a public key as `lockkeeper audit keygen` prints it: name+1234abcd+base64."))
       .max(32)
       .default([])
       .describe("Public keys that signed the log before the present one: heads under them are still believed."),

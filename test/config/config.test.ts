@@ -370,6 +370,18 @@ describe("a faulty configuration", () => {
     expect(placesOf(() => load(settings))).toEqual([at]);
   });
 
+  test("a key of the log's is said to come from audit keygen, a witness's from its operator", () => {
+    const witness = { url: "https://witness.example/", publicKey: "x" };
+    const settings = { iam: { account }, audit: { ...audit, formerKeys: ["x"], outside: { witness } } };
+    expect(faultsOf(() => load(settings))).toEqual([
+      { at: "audit.formerKeys[0]", message: expect.stringContaining("`lockkeeper audit keygen`") },
+      {
+        at: "audit.outside.witness.publicKey",
+        message: expect.stringMatching(/^Give the witness's public key, which its operator publishes/),
+      },
+    ]);
+  });
+
   test("__proto__ is one of the unknown keys", () => {
     const file = yamlFile(
       `iam: { account: "${account}", __proto__: { region: cn-north-1 } }\npolicy: { dataFile: d }\naudit: { signingKeyFile: k }`,
