@@ -95,6 +95,30 @@ describe("roles in PostgreSQL", () => {
     await other.drop();
   });
 
+  it("that a login may not take on are named to it, with the statement that an administrator is to run", async () => {
+    const login = `Gateway-${schema}`;
+    await database.admin(`CREATE ROLE "${login}" LOGIN PASSWORD '${database.password}'`);
+    const url = database.address.url.replace(/\/\/\w+@/, `//${login}@`);
+    await database.admin(`GRANT ${schema}_reader TO "${login}"`);
+    const grant = `GRANT "${schema}_writer" TO "${login}";`;
+    await expect(openOn(database, schema, { url })).rejects.toThrow(`Let an administrator run: ${grant}`);
+    await database.admin(grant);
+    expect(await note(await openOn(database, schema, { url }))).toMatchObject([{ ok: true }]);
+  });
+
+  it("need a schema, which an administrator makes where the login may not: the statement names both", async () => {
+    const other = await postgresDatabase();
+    const login = new URL(other.address.url).pathname.slice(1);
+    await other.admin(`REVOKE CREATE ON DATABASE ${login} FROM ${login}`);
+    const name = newSchema();
+    const statement = `CREATE SCHEMA "${name}" AUTHORIZATION ${login};`;
+    await expect(openOn(other, name)).rejects.toThrow(`Let an administrator run: ${statement}`);
+    await other.admin(statement);
+    expect(await note(await openOn(other, name))).toMatchObject([{ ok: true }]);
+    await closeStores();
+    await other.drop();
+  });
+
   it("are enough for a gateway that owns nothing: an administrator's start makes the tables", async () => {
     const login = `gateway_${schema}`;
     await database.admin(`CREATE ROLE ${login} LOGIN PASSWORD '${database.password}'`);

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openPostgresReader } from "../../src/audit/postgres/reader.ts";
 import { openPostgresRecovery } from "../../src/audit/postgres/recover.ts";
@@ -98,6 +99,34 @@ describe("recovering a schema", () => {
         has_table_privilege('${schema}_writer', '${schema}.records', 'DELETE') AS new_delete`,
     );
     expect(may).toEqual({ insert: false, delete: false, new_insert: true, new_delete: false });
+  });
+
+  it("lets a gateway's login go on with the new log, and read the sealed one when its role is granted", async () => {
+    const fixture = await filled();
+    await recover(fixture);
+    const { schema } = fixture;
+    const [login, sealed] = [`gateway_${schema}`, `${schema}_sealed_1`];
+    await database.admin(`CREATE ROLE ${login} LOGIN PASSWORD '${database.password}'`);
+    await database.admin(`GRANT ${schema}_writer, ${schema}_reader TO ${login}`);
+    const { passwordFile, url: owners } = database.address;
+    const url = owners.replace(/\/\/\w+@/, `//${login}@`);
+    const store = await openPostgresStore({ url, passwordFile, schema, owner, keys: testLogKeys });
+    await store.close();
+
+    const read = () => openPostgresReader({ url, passwordFile, schema: sealed });
+    const grant = `GRANT "${sealed}_reader" TO ${login};`;
+    await expect(read()).rejects.toThrow(`Let an administrator run: ${grant}`);
+    const maintenance = readFileSync(new URL("../../docs/audit-maintenance.md", import.meta.url), "utf8");
+    const [documented = ""] = /^GRANT \w+_sealed_1_reader TO gateway;$/m.exec(maintenance) ?? [];
+    const granted = documented.replace("lockkeeper", schema).replace("gateway", login);
+    await database.admin(`SET ROLE ${new URL(owners).pathname.slice(1)}; ${granted}`);
+    const reader = await read();
+    expect(await reader.size()).toBe(1);
+    await reader.close();
+
+    // As where the owner may not create roles.
+    await database.admin(`DROP OWNED BY ${sealed}_reader; DROP ROLE ${sealed}_reader`);
+    await (await read()).close();
   });
 
   it("is there as a whole or not at all when its session is cut off", async () => {

@@ -73,14 +73,17 @@ async function schemaVersion(client: pg.ClientBase, schema: string): Promise<num
 /** An administrator may have made it, empty, for a login that may not. */
 async function createSchema(client: pg.ClientBase, schema: string): Promise<void> {
   const name = pg.escapeIdentifier(schema);
-  const { rows } = await client.query("SELECT 1 FROM pg_namespace WHERE nspname = $1", [schema]);
-  if (rows.length > 0) return;
+  const { rows } = await client.query<{ there: boolean; login: string }>(
+    "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1) AS there, quote_ident(session_user) AS login",
+    [schema],
+  );
+  if (rows[0]?.there) return;
   try {
     await client.query(`CREATE SCHEMA ${name}`);
   } catch (cause) {
     if (sqlState(cause) !== "42501") throw cause;
     throw new Error(
-      `its login may not make the schema (${reasonOf(cause)}). Let an administrator run: CREATE SCHEMA ${name} AUTHORIZATION the_login;`,
+      `its login may not make the schema (${reasonOf(cause)}). Let an administrator run: CREATE SCHEMA ${name} AUTHORIZATION ${rows[0]?.login};`,
       { cause },
     );
   }

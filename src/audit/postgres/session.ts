@@ -58,7 +58,7 @@ export async function prepare(client: pg.ClientBase, options: Omit<SessionOption
     await client.query(LOOKUPS);
     await client.query("SELECT pg_advisory_lock_shared(hashtextextended($1, 0))", [writersLock(schema)]);
   }
-  await takeRole(client, roleName(schema, role));
+  await takeRole(client, roleName(schema, role), String(settings["login"]));
   return pid;
 }
 
@@ -67,13 +67,14 @@ export function writersLock(schema: string): string {
   return `lockkeeper ${schema} writers`;
 }
 
-async function takeRole(client: pg.ClientBase, name: string): Promise<void> {
+/** @param login the session's own, quoted where SQL wants that */
+async function takeRole(client: pg.ClientBase, name: string, login: string): Promise<void> {
   try {
     await client.query("SELECT set_config('role', $1, false)", [name]);
   } catch (cause) {
     if (sqlState(cause) !== "42501") throw cause;
     throw new Error(
-      `its login may not take on the role ${name}. Let an administrator run: GRANT ${pg.escapeIdentifier(name)} TO the_login;`,
+      `its login may not take on the role ${name}. Let an administrator run: GRANT ${pg.escapeIdentifier(name)} TO ${login};`,
       { cause },
     );
   }
@@ -96,6 +97,7 @@ const SETTINGS = `
     current_setting('full_page_writes') AS full_page_writes,
     pg_is_in_recovery() AS standby,
     pg_backend_pid() AS pid,
+    quote_ident(session_user) AS login,
     set_config('synchronous_commit',
       CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false)
       AS synchronous_commit,
