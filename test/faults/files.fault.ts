@@ -12,10 +12,10 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openToChange } from "../fixture/database.ts";
+import { openToChange, openToRead } from "../fixture/database.ts";
 import { startProgram, stopAll } from "../fixture/processes.ts";
 import { prepareService, type Service } from "../fixture/service.ts";
-import { change, loadCredential, main, receivedUpdates, stopped } from "./gate.ts";
+import { change, loadCredential, main, receivedUpdates, stopped, until } from "./gate.ts";
 import { report } from "./summary.ts";
 import { Tally } from "./tally.ts";
 
@@ -72,7 +72,11 @@ describe("a database file that, under the running service,", () => {
 
   const copies = () =>
     paths().map((path) => ({ path, kept: join(folder, `kept${path.slice(service.database.length)}`) }));
-  const keep = () => {
+  const keep = async () => {
+    // A user's lease is given up after the answer; a copy that still has it would hold that user up once it is put back.
+    const db = openToRead(service.database);
+    await until(() => db.prepare("SELECT 1 FROM leases WHERE name LIKE 'user %'").get() === undefined);
+    db.close();
     for (const { path, kept } of copies()) copyFileSync(path, kept);
   };
   const putBack = () => {
@@ -156,7 +160,7 @@ describe("a database file that, under the running service,", () => {
     "$name is noticed without traffic, stops changes, and can be put back",
     async ({ name, act, says }) => {
       if (gateway.child.exitCode !== null || gateway.child.signalCode !== null) await start();
-      keep();
+      await keep();
       expect(await ready()).toBe(200);
       act();
       const begin = performance.now();
