@@ -7,7 +7,7 @@ import { parseProof, type VerifiedProof, verifyLeaf, verifyProof } from "../tlog
 import type { Output } from "./keys.ts";
 import { printable } from "./printable.ts";
 import { readBytes, readText } from "./read-file.ts";
-import { parseRecord, recordLines, utc } from "./record-lines.ts";
+import { at, parseRecord, recordLines, utc } from "./record-lines.ts";
 
 /** The options of `audit receipt` as they were typed. */
 export interface ReceiptArguments {
@@ -105,8 +105,7 @@ function changeIn(reply: Readonly<Record<string, unknown>>): unknown {
 }
 
 function changeOf(entry: Uint8Array): unknown {
-  const metadata = parseRecord(entry)?.["metadata"];
-  return isJsonObject(metadata) ? metadata["correlation_uid"] : undefined;
+  return at(parseRecord(entry), "metadata", "correlation_uid");
 }
 
 function jsonObject(text: string): Record<string, unknown> {

@@ -63,7 +63,8 @@ function text(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-function at(value: unknown, ...path: string[]): unknown {
+/** What stands in JSON at a path of names; undefined where there is nothing of that name. */
+export function at(value: unknown, ...path: string[]): unknown {
   return path.reduce<unknown>(
     (inner, key) => (isJsonObject(inner) && Object.hasOwn(inner, key) ? inner[key] : undefined),
     value,

@@ -3,6 +3,7 @@ import type { CommittedBatch } from "../audit/group-commit.ts";
 import type { Journal } from "../audit/journal.ts";
 import type { MemoryAge } from "../audit/outside/lane.ts";
 import type { Clock } from "../clock.ts";
+import { readGauge } from "./read-gauge.ts";
 
 /** What is asked when the metrics are read, and not before. */
 export interface AuditSources {
@@ -64,20 +65,13 @@ export function auditMetrics(registry: Registry) {
 
 function watch(registry: Registry, { journal, clock, maxQueue, outside }: AuditSources): void {
   const registers = [registry];
-  const gauge = (name: string, help: string, read: () => number) =>
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read());
-      },
-    });
-  gauge("lockkeeper_audit_healthy", "1 when the log takes records, 0 when nothing can be changed.", () =>
+  readGauge(registry, "lockkeeper_audit_healthy", "1 when the log takes records, 0 when nothing can be changed.", () =>
     journal.healthy() ? 1 : 0,
   );
-  gauge("lockkeeper_audit_queue_length", "Operations that wait for the log's store.", () => journal.waiting());
-  gauge("lockkeeper_audit_queue_limit", "Operations that may wait; beyond them 503.", () => maxQueue);
+  readGauge(registry, "lockkeeper_audit_queue_length", "Operations that wait for the log's store.", () =>
+    journal.waiting(),
+  );
+  readGauge(registry, "lockkeeper_audit_queue_limit", "Operations that may wait; beyond them 503.", () => maxQueue);
   asked(registry, "lockkeeper_audit_log_size", "Records in the log, by its newest signed head.", async () => {
     return (await journal.head())?.size ?? 0;
   });

@@ -1,6 +1,7 @@
 import { Counter, Gauge, type Registry } from "@prometheus-io/client";
 import type { ActivatedPolicy } from "../audit/policy-record.ts";
 import type { PolicyEvent, PolicyState } from "../policy/update-events.ts";
+import { readGauge } from "./read-gauge.ts";
 
 /** What is asked when the metrics are read, and not before. */
 export interface PolicySources {
@@ -45,27 +46,21 @@ export function policyMetrics(registry: Registry) {
 }
 
 function watch(registry: Registry, { state, maxAgeMs }: PolicySources): void {
-  const gauge = (name: string, help: string, read: () => number) =>
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(read());
-      },
-    });
-  gauge(
+  readGauge(
+    registry,
     "lockkeeper_policy_confirmed_timestamp_seconds",
     "When the source of the policies said last that those in force are its newest, in seconds since the epoch.",
     () => state().confirmedAt / 1000,
   );
-  gauge(
+  readGauge(
+    registry,
     "lockkeeper_policy_behind",
     "1 while the newest bundle or data could not be had or were not taken, and those before decide.",
     () => (state().trouble === undefined ? 0 : 1),
   );
   if (maxAgeMs === undefined) return;
-  gauge(
+  readGauge(
+    registry,
     "lockkeeper_policy_max_age_seconds",
     "Age of the last confirmation after which everything is denied, policy.maxAgeHours; absent when there is none.",
     () => maxAgeMs / 1000,

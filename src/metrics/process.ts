@@ -1,5 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { Counter, Gauge, type Registry } from "@prometheus-io/client";
+import { readGauge } from "./read-gauge.ts";
 
 /**
  * What the process takes, under the names that Prometheus knows. The client's own collection of these starts timers and
@@ -18,14 +19,9 @@ export function processMetrics(registry: Registry, version: string): void {
     help: "When the process began, seconds since the epoch.",
     registers,
   }).set(performance.timeOrigin / 1000);
-  new Gauge({
-    name: "process_resident_memory_bytes",
-    help: "Memory that the process has resident.",
-    registers,
-    collect() {
-      this.set(process.memoryUsage.rss());
-    },
-  });
+  readGauge(registry, "process_resident_memory_bytes", "Memory that the process has resident.", () =>
+    process.memoryUsage.rss(),
+  );
   let spent = 0;
   new Counter({
     name: "process_cpu_seconds_total",

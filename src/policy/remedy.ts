@@ -1,4 +1,5 @@
 import { isJsonObject } from "../json-object.ts";
+
 /** Something that a request would have to come with, or a role that its principal would have to have. */
 export type Need =
   | { readonly kind: "ticket" }

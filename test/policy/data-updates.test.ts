@@ -1,30 +1,9 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { dataFile } from "../../src/policy/data.ts";
-import type { PolicyInput } from "../../src/policy/input.ts";
-import { ordinaryFacts } from "../fixture/facts.ts";
-import { type Living, livingPolicies, release, siteData } from "./living-policies.ts";
+import { type Living, livingPolicies, oncall, release, siteData } from "./living-policies.ts";
 import { testFolder } from "./signed-bundles.ts";
 
-const oncall: PolicyInput = {
-  principal: { id: "oncall", issuer: "sandbox", kind: "human", groups: [], authn: "sandbox-token" },
-  action: "iam:UpdateAccessKey",
-  credential: { type: "access-key", id: "AKIAIOSFODNN7EXAMPLE", userName: "Bob", account: "123456789012" },
-  change: { status: "Inactive" },
-  facts: ordinaryFacts,
-  context: {
-    time: {
-      rfc3339: "2026-11-21T09:30:00.000Z",
-      epochMs: 1_795_253_400_000,
-      hour: 9,
-      weekday: "Saturday",
-      zone: "UTC",
-    },
-    sourceIp: "127.0.0.1",
-    channel: "rest",
-    requestId: "r",
-  },
-};
 const otherData = { site: { ...(siteData["site"] as object), suspended: { principals: {}, people: {} } } };
 
 let living: Living;

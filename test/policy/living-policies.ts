@@ -5,6 +5,7 @@ import { openJournal } from "../../src/audit/store-journal.ts";
 import { readArchive, writeArchive } from "../../src/policy/archive.ts";
 import { type DataSource, fixedData, loadData, type PolicyData } from "../../src/policy/data.ts";
 import { DataShelf } from "../../src/policy/data-shelf.ts";
+import type { PolicyInput } from "../../src/policy/input.ts";
 import { PolicyDecisionPoint } from "../../src/policy/pdp.ts";
 import { BundleShelf, type ShelfOptions } from "../../src/policy/shelf.ts";
 import { signBundle } from "../../src/policy/signing/sign.ts";
@@ -13,7 +14,9 @@ import type { BundleSource } from "../../src/policy/sources/source.ts";
 import type { PolicyEvent } from "../../src/policy/update-events.ts";
 import { PolicyUpdates } from "../../src/policy/updates.ts";
 import { TestClock } from "../fixture/clock.ts";
+import { ordinaryFacts } from "../fixture/facts.ts";
 import { testLogKeys } from "../fixture/log-keys.ts";
+import { input, principal } from "./requests.ts";
 import { keyPair, testFolder, withManifest } from "./signed-bundles.ts";
 
 const shipped = readArchive(readFileSync(buildPolicies().bundle));
@@ -22,6 +25,14 @@ export const siteData: PolicyData = loadData("src/sandbox/site.json");
 export const keys = keyPair("ES256");
 export const verification = { key: keys.publicKey, algorithm: "ES256" } as const;
 const signing = { key: keys.privateKey, algorithm: "ES256" } as const;
+
+/** On-call switches one of Bob's access keys off, with all that policy may want to know. */
+export const oncall: PolicyInput = {
+  ...input(principal("oncall"), {
+    credential: { type: "access-key", id: "AKIAIOSFODNN7EXAMPLE", userName: "Bob" },
+  }),
+  facts: ordinaryFacts,
+};
 
 /** The shipped policies as a signed archive of that revision, built at that minute. */
 export async function release(

@@ -2,32 +2,11 @@ import { readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "n
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { readArchive } from "../../src/policy/archive.ts";
 import { dataFile } from "../../src/policy/data.ts";
-import type { PolicyInput } from "../../src/policy/input.ts";
 import { fileSource } from "../../src/policy/sources/file.ts";
 import { TestClock } from "../fixture/clock.ts";
-import { ordinaryFacts } from "../fixture/facts.ts";
-import { type Living, type LivingOptions, livingPolicies, release, siteData } from "./living-policies.ts";
+import { type Living, type LivingOptions, livingPolicies, oncall, release, siteData } from "./living-policies.ts";
 import { keyPair, testFolder, writeFolder } from "./signed-bundles.ts";
 
-const oncall: PolicyInput = {
-  principal: { id: "oncall", issuer: "sandbox", kind: "human", groups: [], authn: "sandbox-token" },
-  action: "iam:UpdateAccessKey",
-  credential: { type: "access-key", id: "AKIAIOSFODNN7EXAMPLE", userName: "Bob", account: "123456789012" },
-  change: { status: "Inactive" },
-  facts: ordinaryFacts,
-  context: {
-    time: {
-      rfc3339: "2026-11-21T09:30:00.000Z",
-      epochMs: 1_795_253_400_000,
-      hour: 9,
-      weekday: "Saturday",
-      zone: "UTC",
-    },
-    sourceIp: "127.0.0.1",
-    channel: "rest",
-    requestId: "r",
-  },
-};
 /** Of bundles that are dated by the clock: minutes since the epoch. */
 const today = new TestClock().now() / 60_000;
 const data = (roles: Record<string, string[]>) => ({

@@ -1,4 +1,5 @@
 import { isJsonObject } from "../../json-object.ts";
+
 /** As much of a record as it takes to follow changes through the log, and to compare what a database keeps beside it. */
 export interface Outline {
   /** Epoch milliseconds. */
