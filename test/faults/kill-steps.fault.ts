@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startProgram, stopAll } from "../fixture/processes.ts";
 import { prepareService, type Service } from "../fixture/service.ts";
 import { change, injectIntoIam, killed, loadCredential, main, recordedSteps, until, writtenUpdates } from "./gate.ts";
-import { killAt, moments, stepsOf } from "./steps.ts";
+import { killAtEach, moments, stepsOf } from "./steps.ts";
 import { canTrace } from "./strace.ts";
 import { report, reportSkipped } from "./summary.ts";
 import { expectAllToBeFree, Tally } from "./tally.ts";
@@ -66,12 +66,8 @@ describe.skipIf(!canTrace)("kill -9 of the gateway", () => {
     const measured = await start();
     const steps = await stepsOf(measured.child, CALLS, () => ask(measured.url));
     await killed(measured.child);
-    let missed = 0;
-    for (const step of steps) {
-      const gateway = await start();
-      if (!(await killAt(gateway.child, step, () => ask(gateway.url)))) missed += 1;
-      kills += 1;
-    }
+    const missed = await killAtEach(steps, start, ({ url }) => ask(url));
+    kills += steps.length;
     console.log(`${steps.length} kills at the calls of a change, ${missed} of them after its end`);
     expect(missed).toBeLessThan(steps.length / 4);
   });

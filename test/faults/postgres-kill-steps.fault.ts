@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stopAll } from "../fixture/processes.ts";
 import { type Told, toldBy, until } from "./callers.ts";
 import { askFor, blocked, injectFault, killed, prepareStage, type Running, type Stage } from "./postgres-stage.ts";
-import { killAt, moments, stepsOf } from "./steps.ts";
+import { killAtEach, moments, stepsOf } from "./steps.ts";
 import { canTrace } from "./strace.ts";
 import { report, reportSkipped } from "./summary.ts";
 
@@ -50,12 +50,9 @@ describe.skipIf(!canTrace)("kill -9 of a gateway on PostgreSQL", () => {
     const measured = await start();
     const steps = await stepsOf(measured.child, CALLS, () => ask(measured.url));
     await killed(measured.child);
-    let missed = 0;
-    for (const step of Array.from({ length: ROUNDS }, () => steps).flat()) {
-      const gateway = await start();
-      if (!(await killAt(gateway.child, step, () => ask(gateway.url)))) missed += 1;
-      kills += 1;
-    }
+    const rounds = Array.from({ length: ROUNDS }, () => steps).flat();
+    const missed = await killAtEach(rounds, start, ({ url }) => ask(url));
+    kills += rounds.length;
     console.log(`${kills} kills at the ${steps.length} calls of a change, ${missed} of them after its end`);
     expect(steps.length).toBeGreaterThan(5);
     expect(missed).toBeLessThan(kills / 4);

@@ -34,7 +34,7 @@ export async function stepsOf(
  * Kills a process with SIGKILL at a step of an act. Not every change makes as many calls as the one that was measured.
  * @returns whether it died in the midst of it, and not after its end
  */
-export async function killAt(child: ChildProcess, { call, when }: Step, act: () => Promise<unknown>): Promise<boolean> {
+async function killAt(child: ChildProcess, { call, when }: Step, act: () => Promise<unknown>): Promise<boolean> {
   const ended = once(child, "exit").then(() => true);
   const tracer = await attach(child.pid ?? 0, [
     "-e",
@@ -48,6 +48,24 @@ export async function killAt(child: ChildProcess, { call, when }: Step, act: () 
   await ended;
   await tracer.stop();
   return died;
+}
+
+/**
+ * Kills a process of its own at each step.
+ * @param start starts it
+ * @returns how many of them died after the act's end only
+ */
+export async function killAtEach<Started extends { readonly child: ChildProcess }>(
+  steps: readonly Step[],
+  start: () => Promise<Started>,
+  act: (started: Started) => Promise<unknown>,
+): Promise<number> {
+  let missed = 0;
+  for (const step of steps) {
+    const started = await start();
+    if (!(await killAt(started.child, step, () => act(started)))) missed += 1;
+  }
+  return missed;
 }
 
 /** Moments in a change at which IAM holds it up, and whether IAM has done what was wanted when the gateway dies there. */
